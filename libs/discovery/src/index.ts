@@ -1,0 +1,1 @@
+export type { DiscoveryContext, DiscoverySelf, DiscoveryStrategy, PeerAddress } from './discovery-strategy.js';

@@ -1,0 +1,1 @@
+export type { Gap, GapReason, Member, MemberEvent, MemberMetadata, MemberStatus } from './membership/member.js';

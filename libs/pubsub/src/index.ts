@@ -1,0 +1,1 @@
+export type { EventContext, EventHandler } from './event-context.js';
