@@ -48,6 +48,11 @@ export interface DiscoveryContext {
 export interface DiscoveryStrategy {
   /** Shown in logs and stats. */
   readonly name: string;
+  /**
+   * `user` for a strategy that finds only processes of the same user on the same machine: with no other strategy
+   * beside it, the mesh may use the cookie from that user's home directory and listen on loopback.
+   */
+  readonly scope?: 'user';
   /** How often this strategy wants to be asked, in milliseconds. The loop polls at the shortest of all. @default 5000 */
   readonly pollIntervalMs?: number;
   /**

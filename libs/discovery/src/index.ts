@@ -1,1 +1,43 @@
+export {
+  addressKey,
+  type HostInterfaces,
+  type InterfaceAddress,
+  isLoopback,
+  isThisHost,
+  isUnspecified,
+  normalizeHost,
+  uniqueAddresses,
+} from './address.js';
 export type { DiscoveryContext, DiscoverySelf, DiscoveryStrategy, PeerAddress } from './discovery-strategy.js';
+export { DiscoveryError, type DiscoveryErrorCode, DiscoveryOptionsError } from './errors.js';
+export {
+  checkOptions,
+  closest,
+  dnsNameRule,
+  expected,
+  hostRule,
+  integerRule,
+  listRule,
+  oneOrMoreRule,
+  optionalRule,
+  type OptionRule,
+  type OptionRules,
+  pollIntervalRule,
+  portRule,
+  unknownKeys,
+} from './option-check.js';
+export { dns } from './strategies/dns.js';
+export {
+  DEFAULT_DNS_OPTIONS,
+  type DnsAddressOptions,
+  type DnsBaseOptions,
+  type DnsOptions,
+  type DnsServiceOptions,
+} from './strategies/dns-options.js';
+export {
+  DEFAULT_KUBERNETES_DNS_OPTIONS,
+  kubernetesDns,
+  type KubernetesDnsOptions,
+} from './strategies/kubernetes-dns.js';
+export { local, LOCAL_POLL_INTERVAL_MS, type LocalOptions } from './strategies/local.js';
+export { staticPeers } from './strategies/static-peers.js';

@@ -1,1 +1,10 @@
-export {};
+export { describeError, FlagsDatabaseError, FlagsError, type FlagsErrorCode, type StatementOutcome } from './errors.js';
+export { FeatureFlagsModule } from './feature-flags.module.js';
+export {
+  DEFAULT_FEATURE_FLAGS_OPTIONS,
+  type FeatureFlagsOptions,
+  type FlagDatabaseLocation,
+} from './feature-flags.options.js';
+export { FeatureFlagsService, type FlagsStatus } from './feature-flags.service.js';
+export type { Flag, FlagChanged, FlagRecord } from './flag.js';
+export { type FlagInput, FlagStore, type FlagWrite } from './flag-store.js';

@@ -1,1 +1,35 @@
+export { decode } from './codec/decode.js';
+export { encode } from './codec/encode.js';
+export { ClusterError, type ClusterErrorCode, ClusterOptionsError, ProtocolError } from './errors.js';
+export type { Freshness } from './freshness.js';
 export type { Gap, GapReason, Member, MemberEvent, MemberMetadata, MemberStatus } from './membership/member.js';
+export { Mesh, type MeshEnvironment } from './mesh.js';
+export {
+  DEFAULT_MESH_LIMITS,
+  type MeshLimits,
+  type MeshOptions,
+  type ResolvedMeshOptions,
+  resolveMeshOptions,
+} from './mesh-options.js';
+export type { MeshSink } from './mesh-sink.js';
+export type { DialStats, LinkStats, MeshStats } from './mesh-stats.js';
+export type { ConfirmOutcome } from './protocol/control-frames.js';
+export {
+  FLAG_CONFIRM,
+  FRAME_HEADER_BYTES,
+  MAX_TOPIC_BYTES,
+  PUBLICATION_FLAGS_OFFSET,
+  PUBLICATION_TIME_OFFSET,
+  PUBLICATION_TOPIC_LENGTH_OFFSET,
+  PUBLICATION_TOPIC_OFFSET,
+} from './protocol/frame.js';
+export { type KeyRing, makeKeyRing } from './transport/key-ring.js';
+export { TlsTransport } from './transport/tls-transport.js';
+export type {
+  Connection,
+  ConnectionListener,
+  DialFailure,
+  DialFailureKind,
+  Listener,
+  Transport,
+} from './transport/transport.js';

@@ -1,102 +1,270 @@
-/** SKELETON: signatures only, being filled in. */
-import type { Gap, Member, MemberEvent, MemberStatus } from '@rookery/mesh';
-import type { EventHandler } from '@rookery/pubsub';
-import type { Logger } from '@rookery/runtime';
-import type { DiscoveryStrategy, PeerAddress } from 'rookery/discovery';
+/** A whole node without a framework: runtime, discovery, mesh and pub/sub put together. What `createMesh` returns. */
+import {
+  ClusterError,
+
+  type Freshness,
+  type Gap,
+  type KeyRing,
+  makeKeyRing,
+  type Member,
+  type MemberEvent,
+  type MemberStatus,
+  Mesh,
+  type MeshOptions,
+  type MeshStats,
+  type ResolvedMeshOptions,
+  resolveMeshOptions,
+  TlsTransport,
+  type Transport,
+} from '@rookery/mesh';
+import { type ConfirmedPublication, type EventHandler, PubSub, type SubscribeOptions, unknownMember } from '@rookery/pubsub';
+import { type Clock, type Random, systemClock, systemRandom } from '@rookery/runtime';
 import type { NodeEvents, PayloadOf, TopicOf } from './node-events.js';
 
-export interface MeshOptions {
-  /** Nodes of other clusters are refused. @default 'default' */
-  cluster?: string;
-  /** @default host name and a short suffix */
-  name?: string;
-  cookie?: string;
-  listen?: { host?: string; port?: number };
-  advertise?: { host: string; port?: number };
-  /** @default local() */
-  discovery?: DiscoveryStrategy | readonly DiscoveryStrategy[];
-  metadata?: Record<string, unknown>;
-  limits?: Record<string, number>;
-  logger?: Logger;
+/** How long `publishConfirmed` waits by default. */
+const CONFIRM_TIMEOUT_MS = 1_000;
+
+/**
+ * What a node stands on. Tests replace it to run whole clusters in virtual time.
+ * @internal
+ */
+export interface NodeEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly makeKeys: (options: ResolvedMeshOptions) => Promise<KeyRing>;
+  readonly makeTransport: (keys: KeyRing, options: ResolvedMeshOptions) => Transport;
 }
 
-export interface Freshness {
-  readonly fresh: boolean;
-  /** One sentence per reason, empty when fresh. */
-  readonly reasons: readonly string[];
-}
+const SYSTEM: NodeEnvironment = {
+  clock: systemClock,
+  random: systemRandom,
+  makeKeys: (options) => makeKeyRing({ use: options.cookie, accept: [] }),
+  makeTransport: (keys, options) => new TlsTransport(keys, systemClock, options.logger),
+};
 
-export interface ConfirmedPublication {
-  readonly confirmed: readonly Member[];
-  readonly failed: readonly Member[];
-  readonly pending: readonly Member[];
-}
-
-export interface LinkStats {
-  readonly member: Member;
-  readonly dialled: boolean;
-  readonly remoteAddress: string;
-  readonly roundTripMs: number | undefined;
-  /** Publications not yet acknowledged by this peer. */
-  readonly lag: number;
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-}
-
-export interface NodeStats {
-  readonly log: { readonly head: number; readonly first: number; readonly bytes: number };
-  readonly links: readonly LinkStats[];
-  readonly discovery: readonly {
-    readonly address: string;
-    readonly outcome: string;
-    readonly strategy: string;
-  }[];
-  readonly overruns: number;
-}
-
-/** Handlers that share the queue of one subscription: everything reaches them one at a time, in order. */
-export interface SubscribeOptions {
-  /** For error logs: who this handler is, such as `FlagsService.onFlagChanged`. */
-  readonly label?: string;
-  /** Subscriptions with the same owner (a provider instance): a gap or member change is an ordered barrier among them. */
-  readonly owner?: object;
-  /** Called for each gap, in its place in the order. */
-  readonly onGap?: (gap: Gap) => unknown;
-}
-
+/**
+ * One node of a cluster. `Events` maps topics to payload types; topics that it does not name take any payload.
+ *
+ * Errors carry a stable `code`: see `ClusterErrorCode`.
+ */
 export class MeshNode<Events extends object = Record<never, never>> {
-  constructor(_options: MeshOptions = {}) {
-    throw new Error('skeleton');
+  private readonly options: ResolvedMeshOptions;
+  private readonly clock: Clock;
+  private readonly mesh: Mesh;
+  private readonly pubsub: PubSub;
+  private starting: Promise<void> | undefined;
+  private leaving: Promise<void> | undefined;
+
+  /**
+   * Checks the options and touches nothing else: nothing listens before {@link start}.
+   * @throws ClusterOptionsError naming every problem; ClusterError `CLUSTER_COOKIE_UNAVAILABLE`
+   */
+  constructor(options: MeshOptions = {}, environment: NodeEnvironment = SYSTEM) {
+    const { clock, random } = environment;
+    this.options = resolveMeshOptions(options, random);
+    this.clock = clock;
+    this.pubsub = new PubSub(clock, this.options.logger, this.options.limits);
+    this.mesh = new Mesh(
+      this.options,
+      {
+        clock,
+        random,
+        makeKeys: () => environment.makeKeys(this.options),
+        makeTransport: (keys) => environment.makeTransport(keys, this.options),
+      },
+      this.pubsub,
+    );
+    this.pubsub.attach(this.mesh);
   }
-  get self(): Member { throw new Error('skeleton'); }
-  /** Other nodes that are up or suspect; with a status, those of that status. Never this node. */
-  members(_status?: MemberStatus): readonly Member[] { throw new Error('skeleton'); }
-  /** Listens, finds peers and dials. Resolves when listening; rejects with a coded error. Calling it again returns the same promise. */
-  start(): Promise<void> { throw new Error('skeleton'); }
-  /** Resolves when the first mesh is formed (every first address linked or failed once), at the latest 3 s after the start. */
-  ready(): Promise<void> { throw new Error('skeleton'); }
-  /** Flushes, waits for acknowledgements (2 s at most), says goodbye, closes. Afterwards publish throws CLUSTER_LEFT. Idempotent. */
-  leave(): Promise<void> { throw new Error('skeleton'); }
-  publish<T extends TopicOf<Events>>(_topic: T, _payload: PayloadOf<Events, T>): number { throw new Error('skeleton'); }
-  publishLocal<T extends TopicOf<Events>>(_topic: T, _payload: PayloadOf<Events, T>): void { throw new Error('skeleton'); }
-  publishTo<T extends TopicOf<Events>>(_member: Member | string, _topic: T, _payload: PayloadOf<Events, T>): number { throw new Error('skeleton'); }
-  publishConfirmed<T extends TopicOf<Events>>(_topic: T, _payload: PayloadOf<Events, T>, _options?: { timeoutMs?: number }): Promise<ConfirmedPublication> { throw new Error('skeleton'); }
-  writable(): Promise<void> { throw new Error('skeleton'); }
-  subscribe<T extends TopicOf<Events>>(_topic: T, _handler: EventHandler<PayloadOf<Events, T>>, _options?: SubscribeOptions): () => void { throw new Error('skeleton'); }
-  /** A gap handler whose calls take their place in the order among the subscriptions of the same owner. No topic: every gap. */
-  subscribeGap(_topic: string | undefined, _handler: (gap: Gap) => unknown, _options?: SubscribeOptions): () => void { throw new Error('skeleton'); }
-  /** A member-change handler, ordered like a gap handler. */
-  subscribeMember(_status: MemberStatus, _handler: (event: MemberEvent) => unknown, _options?: SubscribeOptions): () => void { throw new Error('skeleton'); }
-  on<K extends keyof NodeEvents>(_name: K, _listener: (event: NodeEvents[K]) => void): () => void { throw new Error('skeleton'); }
-  freshness(): Freshness { throw new Error('skeleton'); }
-  forget(_member: Member | string): void { throw new Error('skeleton'); }
-  stats(): NodeStats { throw new Error('skeleton'); }
+
+  /** This node as a member. Its address is known once it listens. */
+  get self(): Member {
+    return this.mesh.self;
+  }
+
+  /** Other nodes: those that are up or suspect, or those of one status. Never this node. */
+  members(status?: MemberStatus): readonly Member[] {
+    return this.mesh.members(status);
+  }
+
+  /**
+   * Listens, and begins to look for peers. Resolves once it listens; calling it again returns the same promise.
+   * @throws ClusterError `CLUSTER_LISTEN_FAILED`; nothing is left open then
+   */
+  start(): Promise<void> {
+    this.starting ??= this.mesh.start();
+    return this.starting;
+  }
+
+  /**
+   * Resolves when the first mesh is formed: every address of the first discovery answer, and every member those know, is
+   * linked or has failed once. At the latest after `limits.readyTimeoutMs` (3 s). Rejects when {@link start} did.
+   */
+  async ready(): Promise<void> {
+    await this.start();
+    await this.mesh.formed(this.options.limits.readyTimeoutMs);
+  }
+
+  /**
+   * Leaves the cluster: sends what waits, waits until the others have it (`limits.leaveTimeoutMs`, 2 s), says goodbye,
+   * closes. Idempotent, never rejects. Afterwards `publish` throws `CLUSTER_LEFT`.
+   */
+  leave(): Promise<void> {
+    this.leaving ??= (async () => {
+      await this.starting?.catch(() => undefined);
+      await this.mesh.leave();
+      this.pubsub.close();
+    })();
+    return this.leaving;
+  }
+
+  /**
+   * Tells every other node, and the subscribers of this one. Synchronous: the payload is encoded before it returns, so
+   * it may be changed afterwards. Never waits and never fails for a slow peer; bulk loops await {@link writable}.
+   *
+   * @returns this node's sequence number of the publication
+   * @throws ClusterError `CLUSTER_INVALID_TOPIC`, `CLUSTER_INVALID_PAYLOAD` (function, symbol, cycle; the message has the
+   * path), `CLUSTER_PAYLOAD_TOO_LARGE` (beyond `limits.maxFrameBytes`), `CLUSTER_LEFT`. Nothing was published then.
+   */
+  publish<T extends TopicOf<Events>>(topic: T, payload: PayloadOf<Events, T>): number {
+    return this.pubsub.publish(topic, payload);
+  }
+
+  /** Tells the subscribers of this process only. They get a copy, asynchronously. Throws as {@link publish} does. */
+  publishLocal<T extends TopicOf<Events>>(topic: T, payload: PayloadOf<Events, T>): void {
+    this.assertNotLeft();
+    this.pubsub.publishLocal(topic, payload);
+  }
+
+  /**
+   * Tells one member only, in the same order as everything else published here. Throws as {@link publish} does.
+   *
+   * @param member a member, or its incarnation; this node itself is allowed
+   * @throws ClusterError `CLUSTER_UNKNOWN_MEMBER`
+   */
+  publishTo<T extends TopicOf<Events>>(member: Member | string, topic: T, payload: PayloadOf<Events, T>): number {
+    return this.pubsub.publishTo(this.known(member), topic, payload);
+  }
+
+  /**
+   * Publishes, and resolves with what became of it on every member that was up or suspect: *handled*, not merely
+   * received. Members without a handler for the topic count as confirmed. Throws as {@link publish} does.
+   *
+   * @param options.timeoutMs when to stop waiting. @default 1000
+   */
+  async publishConfirmed<T extends TopicOf<Events>>(
+    topic: T,
+    payload: PayloadOf<Events, T>,
+    options: { readonly timeoutMs?: number } = {},
+  ): Promise<ConfirmedPublication> {
+    return this.pubsub.publishConfirmed(topic, payload, options.timeoutMs ?? CONFIRM_TIMEOUT_MS);
+  }
+
+  /**
+   * Resolves when every peer that makes progress has room for half a window: awaited in a bulk loop, it keeps the loop
+   * from outrunning the window. A peer that made no progress for 200 ms is not waited for.
+   *
+   * @example
+   * for (const row of rows) {
+   *   cluster.publish('row.imported', row);
+   *   await cluster.writable();
+   * }
+   */
+  writable(): Promise<void> {
+    return this.mesh.writable();
+  }
+
+  /**
+   * Calls `handler` for every event of a topic or pattern (`flag.*` one segment, `flag.>` all that follow), from all
+   * nodes including this one: per sender in order and once. While a handler's promise is pending, what follows waits.
+   *
+   * @returns a function that ends the subscription
+   * @throws ClusterError `CLUSTER_INVALID_TOPIC`
+   */
+  subscribe<T extends TopicOf<Events>>(
+    topic: T,
+    handler: EventHandler<PayloadOf<Events, T>>,
+    options?: SubscribeOptions,
+  ): () => void {
+    return this.pubsub.subscribe(topic, handler as EventHandler, options);
+  }
+
+  /** Calls `handler` for every gap. With a topic, gaps of single subscriptions count only where the topics overlap. */
+  subscribeGap(topic: string | undefined, handler: (gap: Gap) => unknown, options?: SubscribeOptions): () => void {
+    return this.pubsub.subscribeGap(topic, handler, options);
+  }
+
+  /** Calls `handler` whenever a member becomes `status`. */
+  subscribeMember(
+    status: MemberStatus,
+    handler: (event: MemberEvent) => unknown,
+    options?: SubscribeOptions,
+  ): () => void {
+    return this.pubsub.subscribeMember(status, handler, options);
+  }
+
+  /**
+   * Hears about members and gaps. `member.up` comes before anything from that member, `member.lost` and `member.left`
+   * after everything; up and down alternate. A suspect member that is linked again says nothing: it never was down.
+   *
+   * @returns a function that ends it
+   */
+  on<K extends keyof NodeEvents>(name: K, listener: (event: NodeEvents[K]) => void): () => void {
+    const options = { label: `listener of '${name}'` };
+    if (name === 'gap') return this.pubsub.subscribeGap(undefined, listener as (gap: Gap) => void, options);
+    const status = name.slice('member.'.length) as MemberStatus;
+    return this.pubsub.subscribeMember(status, listener as (event: MemberEvent) => void, options);
+  }
+
+  /** Whether everything known here is recent, judged at the moment of the call, with the reasons if not. */
+  freshness(): Freshness {
+    return this.mesh.freshness();
+  }
+
+  /**
+   * Declares a member dead that cannot prove it itself, such as one on a host that will not return. It becomes `lost`.
+   * @throws ClusterError `CLUSTER_UNKNOWN_MEMBER`
+   */
+  forget(member: Member | string): void {
+    const incarnation = incarnationOf(member);
+    if (!this.mesh.forget(incarnation)) throw unknownMember(incarnation);
+  }
+
+  /** Links, bytes, log, cursor lag, round-trip times, and what came of every address. */
+  stats(): MeshStats {
+    return this.mesh.stats();
+  }
+
+  private known(member: Member | string): string {
+    const incarnation = incarnationOf(member);
+    if (this.mesh.member(incarnation) === undefined) throw unknownMember(incarnation);
+    return incarnation;
+  }
+
+  private assertNotLeft(): void {
+    if (this.mesh.isLeft) throw new ClusterError('CLUSTER_LEFT', 'This node has left the cluster: nothing can be published any more.');
+  }
 }
 
-/** A node that starts by itself: `const mesh = createMesh({...}); await mesh.ready();` */
+function incarnationOf(member: Member | string): string {
+  return typeof member === 'string' ? member : member.incarnation;
+}
+
+/**
+ * A node that starts by itself. Subscribe right away: nothing arrives before the current turn is over.
+ *
+ * @example
+ * const mesh = createMesh({ cookie: process.env.CLUSTER_COOKIE, discovery: staticPeers([{ host: '10.0.3.7', port: 4370 }]) });
+ * mesh.subscribe('flag.changed', (flag, { from }) => console.log(from.name, flag));
+ * await mesh.ready();
+ * mesh.publish('flag.changed', { key: 'checkout', enabled: true });
+ *
+ * @throws ClusterOptionsError naming every problem; a failure to listen rejects `ready()`
+ */
 export function createMesh<Events extends object = Record<never, never>>(options: MeshOptions = {}): MeshNode<Events> {
   const node = new MeshNode<Events>(options);
-  void node.start();
+  // Whoever awaits `ready()` or `start()` gets the error; nobody else may, and the process must not end for it.
+  node.start().catch((error: unknown) => options.logger?.error(String(error)));
   return node;
 }
-export type { PeerAddress };
+

@@ -1,0 +1,7 @@
+/** The configuration of the api: the only file that looks at `process.env`. */
+import { type Environment, readReplicaConfig, type ReplicaConfig } from './replica-config.js';
+
+/** Throws one error that names every variable that is missing or wrong. */
+export function readConfig(environment: Environment = process.env): ReplicaConfig {
+  return readReplicaConfig(environment, { httpPort: 3001 });
+}

@@ -1,0 +1,12 @@
+/** Starts the api: the owner of the flags. */
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule } from './app.module.js';
+import { readConfig } from './config.js';
+
+const config = readConfig();
+const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config));
+app.disable('x-powered-by');
+app.enableShutdownHooks(); // SIGTERM: finish what is being answered, say goodbye to the cluster, end
+await app.listen(config.http.port, config.http.host);
+process.stdout.write(`listening on ${await app.getUrl()}\n`);

@@ -1,0 +1,17 @@
+/** Turns the configuration into the options of the cluster. */
+import type { ClusterModule } from 'rookery';
+import { dns, staticPeers } from 'rookery/discovery';
+import type { ReplicaConfig } from './replica-config.js';
+
+type ClusterOptions = Parameters<typeof ClusterModule.forRoot>[0];
+
+export function clusterOptions({ discovery, ...options }: ReplicaConfig['cluster']): ClusterOptions {
+  switch (discovery.kind) {
+    case 'local':
+      return options; // finding the other processes of this machine is what the library does by itself
+    case 'dns':
+      return { ...options, discovery: dns({ hostname: discovery.hostname, port: discovery.port }) };
+    case 'peers':
+      return { ...options, discovery: staticPeers(discovery.peers) };
+  }
+}

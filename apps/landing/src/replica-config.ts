@@ -1,0 +1,96 @@
+/** What every replica, of whatever application, is told by its environment: where to serve, whom to meet, where the flags are. */
+
+/** Environment variables. An empty one counts as not set, as Compose files leave them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export type Discovery =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'dns'; readonly hostname: string; readonly port: number }
+  | { readonly kind: 'peers'; readonly peers: readonly { readonly host: string; readonly port: number }[] };
+
+export interface ReplicaConfig {
+  readonly http: { readonly host: string; readonly port: number };
+  readonly cluster: {
+    /** Undefined values are left to the library's defaults. */
+    readonly cluster: string | undefined;
+    readonly name: string | undefined;
+    readonly cookie: string | undefined;
+    readonly listen: { readonly host: string | undefined; readonly port: number | undefined };
+    readonly discovery: Discovery;
+  };
+  readonly flags: { readonly databaseUrl: string | undefined; readonly file: string | undefined };
+}
+
+/** Thrown at start; `problems` names every variable that is missing or wrong, one sentence each. */
+export class ConfigError extends Error {
+  readonly code = 'CONFIG_INVALID';
+
+  constructor(readonly problems: readonly string[]) {
+    super(`The environment cannot work:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Where nodes listen for each other, unless told otherwise. */
+const DEFAULT_CLUSTER_PORT = 4370;
+
+/** Reads the variables, and throws one {@link ConfigError} about all of them that are missing or wrong. */
+export function readReplicaConfig(environment: Environment, defaults: { httpPort: number }): ReplicaConfig {
+  const problems: string[] = [];
+  const text = (name: string): string | undefined => environment[name]?.trim() || undefined;
+  const port = (name: string): number | undefined => {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    if (/^\d{1,5}$/.test(value) && Number(value) <= 65_535) return Number(value);
+    problems.push(`${name} must be a port between 0 and 65535, not "${value}"`);
+    return undefined;
+  };
+
+  const listen = { host: text('CLUSTER_HOST'), port: port('CLUSTER_PORT') };
+  const discovery = readDiscovery(text('CLUSTER_DNS'), text('CLUSTER_PEERS'), listen.port, problems);
+  const config: ReplicaConfig = {
+    http: { host: text('HTTP_HOST') ?? '127.0.0.1', port: port('HTTP_PORT') ?? defaults.httpPort },
+    cluster: {
+      cluster: text('CLUSTER_NAME'),
+      name: text('NODE_NAME'),
+      cookie: text('CLUSTER_COOKIE'),
+      // Beyond one machine others must be able to dial this node: at a known port, on every interface.
+      listen: discovery.kind === 'local' ? listen : { host: listen.host ?? '0.0.0.0', port: listen.port ?? DEFAULT_CLUSTER_PORT },
+      discovery,
+    },
+    flags: { databaseUrl: text('DATABASE_URL'), file: text('FLAGS_FILE') },
+  };
+
+  if (discovery.kind !== 'local' && config.cluster.cookie === undefined) {
+    problems.push('CLUSTER_COOKIE is missing: nodes on several machines need a secret in common');
+  }
+  if (config.flags.databaseUrl !== undefined && config.flags.file !== undefined) {
+    problems.push('DATABASE_URL and FLAGS_FILE exclude each other: set one of them');
+  }
+  if (config.flags.databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(config.flags.databaseUrl)) {
+    problems.push('DATABASE_URL must begin with postgres:// or postgresql://'); // not repeated: it holds a password
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+function readDiscovery(
+  hostname: string | undefined,
+  peers: string | undefined,
+  port: number | undefined,
+  problems: string[],
+): Discovery {
+  if (hostname !== undefined && peers !== undefined) {
+    problems.push('CLUSTER_DNS and CLUSTER_PEERS exclude each other: set one of them, or none for replicas of one machine');
+  }
+  if (hostname !== undefined) return { kind: 'dns', hostname, port: port ?? DEFAULT_CLUSTER_PORT };
+  if (peers === undefined) return { kind: 'local' };
+  return { kind: 'peers', peers: peers.split(',').flatMap((peer) => readPeer(peer.trim(), problems)) };
+}
+
+function readPeer(peer: string, problems: string[]): { host: string; port: number }[] {
+  const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(peer) ?? [];
+  if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return [{ host, port: Number(port) }];
+  problems.push(`CLUSTER_PEERS must be a list of host:port, separated by commas; "${peer}" is none`);
+  return [];
+}

@@ -1,0 +1,75 @@
+/** When the node starts and leaves: tied to the life of the Nest application. */
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { Cluster } from './cluster.js';
+import { ClusterExplorer } from './events/cluster.explorer.js';
+
+/**
+ * `idle`: not started, or the start failed. `joining`: listening and looking for peers. `joined`: the first mesh is
+ * formed. `draining`: the application is about to end; take it out of load balancing. `left`: said goodbye.
+ */
+export type ClusterPhase = 'idle' | 'joining' | 'joined' | 'draining' | 'left';
+
+/**
+ * Starts the node in `onApplicationBootstrap`, once every handler is subscribed, so that `app.listen` and `app.init`
+ * wait for the first mesh (`limits.readyTimeoutMs`, 3 s at most) and fail if the node cannot start. Leaves in
+ * `onApplicationShutdown`, when the HTTP server is closed: what the last requests published still goes out.
+ *
+ * Being global, the module comes first when the application starts and last when it ends: what others publish in their
+ * own shutdown hooks is sent, too.
+ */
+@Injectable()
+export class ClusterLifecycle
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  private current: ClusterPhase = 'idle';
+
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly explorer: ClusterExplorer,
+  ) {}
+
+  /** Where the node is in its life; a readiness probe wants `joined`. */
+  get phase(): ClusterPhase {
+    return this.current;
+  }
+
+  /** @internal */
+  async onModuleInit(): Promise<void> {
+    await this.explorer.bind();
+  }
+
+  /** @internal */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.explorer.subscribe();
+    this.current = 'joining';
+    try {
+      await this.cluster.start();
+      await this.cluster.ready();
+    } catch (error) {
+      this.current = 'idle';
+      this.explorer.release();
+      throw error;
+    }
+    this.current = 'joined';
+  }
+
+  /** @internal */
+  beforeApplicationShutdown(): void {
+    if (this.current === 'joined') this.current = 'draining';
+  }
+
+  /** @internal */
+  async onApplicationShutdown(): Promise<void> {
+    // An application that was only created, or failed to start, has nothing to say goodbye for.
+    if (this.current === 'idle' || this.current === 'left') return this.explorer.release();
+    await this.cluster.leave();
+    this.current = 'left';
+    this.explorer.release();
+  }
+}

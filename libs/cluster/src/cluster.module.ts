@@ -1,0 +1,43 @@
+/** The module that makes an application a node of a cluster. */
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { ClusterLifecycle } from './cluster.lifecycle.js';
+import { type ClusterOptions, ConfigurableModuleClass } from './cluster.options.js';
+import { Cluster } from './cluster.js';
+import { ClusterExplorer } from './events/cluster.explorer.js';
+import { HandlerPipeline } from './events/handler-pipeline.js';
+
+/**
+ * Makes the application a node of a cluster. Import it once, in the root module; it is global.
+ *
+ * With `forRootAsync` the options come from a factory: `{ inject, useFactory }`, `{ useClass }` or `{ useExisting }` of a
+ * {@link ClusterOptionsFactory}. Call `app.enableShutdownHooks()`, so that a SIGTERM says goodbye.
+ *
+ * @example
+ * imports: [ClusterModule.forRoot()] // the processes of this user on this machine
+ *
+ * @example
+ * imports: [
+ *   ClusterModule.forRootAsync({
+ *     inject: [ConfigService],
+ *     useFactory: (config: ConfigService) => ({
+ *       cookie: config.getOrThrow('CLUSTER_COOKIE'),
+ *       discovery: kubernetesDns({ service: 'app-headless' }),
+ *     }),
+ *   }),
+ * ]
+ */
+@Global()
+@Module({
+  imports: [DiscoveryModule],
+  providers: [Cluster, ClusterLifecycle, ClusterExplorer, HandlerPipeline],
+  exports: [Cluster, ClusterLifecycle],
+})
+export class ClusterModule extends ConfigurableModuleClass {
+  /**
+   * @param options who this node is and how it finds the others. @default everything by default, see {@link ClusterOptions}
+   */
+  static override forRoot(options: ClusterOptions = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+}

@@ -1,0 +1,33 @@
+/** What `ClusterModule.forRoot` and `forRootAsync` take. */
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+import type { MeshOptions } from 'rookery/mesh';
+
+/**
+ * Who this node is and how it finds the others. Everything has a default: with none at all, the processes of one user
+ * on one machine find each other. Checked when the application is created; every problem is reported at once.
+ */
+export type ClusterOptions = MeshOptions;
+
+/**
+ * Makes the options, for `forRootAsync({ useClass })` and `forRootAsync({ useExisting })`.
+ *
+ * @example
+ * class ClusterConfig implements ClusterOptionsFactory {
+ *   constructor(private readonly config: ConfigService) {}
+ *   createClusterOptions(): ClusterOptions {
+ *     return { cookie: this.config.getOrThrow('CLUSTER_COOKIE'), discovery: kubernetesDns({ service: 'app-headless' }) };
+ *   }
+ * }
+ */
+export interface ClusterOptionsFactory {
+  createClusterOptions(): ClusterOptions | Promise<ClusterOptions>;
+}
+
+export const {
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN: CLUSTER_OPTIONS,
+  OPTIONS_TYPE,
+} = new ConfigurableModuleBuilder<ClusterOptions>({ moduleName: 'Cluster' })
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createClusterOptions')
+  .build();

@@ -1,0 +1,37 @@
+/** Makes the table, however many replicas start at the same moment. */
+import { type DataSource, QueryFailedError } from 'typeorm';
+
+/** Understood by SQLite and Postgres alike. */
+const CREATE_TABLE = `
+  CREATE TABLE IF NOT EXISTS feature_flags (
+    "key" VARCHAR(64) NOT NULL PRIMARY KEY,
+    enabled BOOLEAN NOT NULL,
+    description TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_version INTEGER NOT NULL,
+    deleted BOOLEAN NOT NULL,
+    updated_at BIGINT NOT NULL
+  )`;
+
+const MAX_TRIES = 5;
+
+/**
+ * Postgres checks `IF NOT EXISTS` before it takes the lock, so of several replicas that start together all but one
+ * may be told that the table (or its row type) is a duplicate. By then it exists, and the next try sees it.
+ */
+export async function createSchema(dataSource: DataSource): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await dataSource.query(CREATE_TABLE);
+      return;
+    } catch (error) {
+      if (tries === MAX_TRIES || !isDuplicate(error)) throw error;
+    }
+  }
+}
+
+/** `unique_violation` in the catalogue, or `duplicate_table`. */
+function isDuplicate(error: unknown): boolean {
+  const code: unknown = error instanceof QueryFailedError ? (error.driverError as { code?: unknown }).code : undefined;
+  return code === '23505' || code === '42P07';
+}

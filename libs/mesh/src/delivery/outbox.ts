@@ -1,0 +1,179 @@
+/** The way out: publications into the log, and the log to every link and to this node's own subscribers. */
+import type { Clock, Logger } from '@rookery/runtime';
+import type { Link } from '../link/link.js';
+import type { Cursor, PublicationLog } from '../log/publication-log.js';
+import { recordLength } from '../log/segment.js';
+import { FRAME_HEADER_BYTES } from '../protocol/frame.js';
+
+/** `publish` sends at once whenever this much has gathered; the rest goes at the end of the turn. */
+const INLINE_FLUSH_BYTES = 64 * 1024;
+
+/** A bulk loop that awaits `writable()` lets the network work after this much, even when no peer is behind. */
+const BREATHE_BYTES = 512 * 1024;
+
+/** A peer whose cursor did not move for this long makes no progress: a bulk loop does not wait for it. */
+const NO_PROGRESS_MS = 200;
+
+const LOCAL_SLICE_BYTES = 256 * 1024;
+
+export interface OutboxOwner {
+  /** The links that are bound. */
+  boundLinks(): Iterable<Link>;
+  /** Whether this node subscribed to anything. */
+  readonly hasSubscriptions: boolean;
+  /** One of our own publications, for our own subscribers. */
+  deliverLocally(seq: number, bytes: Buffer, start: number, end: number): void;
+  /** Our own subscribers were too slow for our own publications. */
+  onLocalGap(missed: number): void;
+}
+
+export class Outbox {
+  /** Turns in which more than a window was published. */
+  overruns = 0;
+  private readonly local: Cursor;
+  private unflushedBytes = 0;
+  private turnBytes = 0;
+  private isFlushScheduled = false;
+  private isTurnOpen = false;
+  private isDeliveringLocally = false;
+  private isLocalPending = false;
+  private now = 0;
+  private wallNow = 0;
+  private waiters: (() => void)[] = [];
+
+  constructor(
+    private readonly log: PublicationLog,
+    private readonly windowBytes: number,
+    private readonly selfIncarnation: string,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly owner: OutboxOwner,
+  ) {
+    this.local = log.cursorAt(1);
+  }
+
+  /** Appends a publication and sees to it that it is sent; returns its number. Never waits, never fails for a slow peer. */
+  publish(topic: Buffer, payload: unknown, flags: number, target?: string): number {
+    if (!this.isTurnOpen) this.openTurn();
+    const length = this.log.append(topic, payload, flags, this.wallNow, this.now, target);
+    this.unflushedBytes += length;
+    this.turnBytes += length;
+    if (this.unflushedBytes >= INLINE_FLUSH_BYTES) this.pumpAll();
+    if (!this.isFlushScheduled) {
+      this.isFlushScheduled = true;
+      this.clock.endOfTurn(this.onEndOfTurn);
+    }
+    return this.log.head;
+  }
+
+  /** Sends everything that links can take now. */
+  flush(): void {
+    this.pumpAll();
+    this.pumpLocal();
+  }
+
+  /** Resolves when every peer that makes progress has room for half a window. */
+  writable(): Promise<void> {
+    if (this.turnBytes < BREATHE_BYTES && this.hasRoom()) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.waiters.push(resolve);
+      if (this.waiters.length === 1) this.recheckSoon();
+    });
+  }
+
+  /** A link made progress: bulk loops may go on. */
+  noteProgress(): void {
+    if (this.waiters.length > 0 && !this.isTurnOpen && this.hasRoom()) this.release();
+  }
+
+  private readonly onEndOfTurn = (): void => {
+    this.isFlushScheduled = false;
+    this.flush();
+  };
+
+  /** A turn, for what counts as an overrun, ends when the sockets had their chance. */
+  private openTurn(): void {
+    this.isTurnOpen = true;
+    this.now = this.clock.now();
+    this.wallNow = this.clock.wallNow();
+    this.clock.afterPoll(() => {
+      this.isTurnOpen = false;
+      if (this.turnBytes > this.windowBytes) this.noteOverrun();
+      this.turnBytes = 0;
+      this.noteProgress();
+    });
+  }
+
+  private noteOverrun(): void {
+    this.overruns++;
+    this.logger.warn(
+      `CLUSTER_WINDOW_OVERRUN: ${this.turnBytes} bytes were published without a pause, more than the window of ` +
+        `${this.windowBytes}: every other node gets a gap. In bulk loops: await cluster.writable().`,
+      { overruns: this.overruns },
+    );
+  }
+
+  private pumpAll(): void {
+    this.unflushedBytes = 0;
+    for (const link of this.owner.boundLinks()) link.pump();
+  }
+
+  private pumpLocal(): void {
+    if (!this.owner.hasSubscriptions) {
+      if (this.local.seq <= this.log.head) Object.assign(this.local, this.log.cursorAt(this.log.head + 1));
+      return;
+    }
+    if (this.isDeliveringLocally) return;
+    this.isDeliveringLocally = true;
+    const stop = this.log.head;
+    while (this.local.seq <= stop) {
+      const from = this.local.seq;
+      const slice = this.log.next(this.local, this.selfIncarnation, LOCAL_SLICE_BYTES, Number.POSITIVE_INFINITY);
+      if (slice === undefined) break;
+      if (slice.kind === 'gap') this.owner.onLocalGap(slice.missed);
+      if (slice.kind === 'records') this.deliver(slice.bytes, from);
+    }
+    this.isDeliveringLocally = false;
+    // A handler that publishes is served again after others had their turn.
+    if (this.local.seq <= this.log.head && !this.isLocalPending) {
+      this.isLocalPending = true;
+      this.clock.afterPoll(() => {
+        this.isLocalPending = false;
+        this.pumpLocal();
+      });
+    }
+  }
+
+  private deliver(bytes: Buffer, firstSeq: number): void {
+    let seq = firstSeq;
+    for (let offset = 0; offset < bytes.length; seq++) {
+      const end = offset + recordLength(bytes, offset);
+      this.owner.deliverLocally(seq, bytes, offset + FRAME_HEADER_BYTES, end);
+      offset = end;
+    }
+  }
+
+  private hasRoom(): boolean {
+    const now = this.clock.now();
+    for (const link of this.owner.boundLinks()) {
+      const { cursor } = link;
+      if (cursor === undefined || this.log.bytesBehind(cursor) <= this.windowBytes / 2) continue;
+      if (now - link.movedAt < NO_PROGRESS_MS) return false;
+    }
+    return true;
+  }
+
+  /** A peer that stops making progress is only noticed by looking again. */
+  private recheckSoon(): void {
+    this.clock.after(NO_PROGRESS_MS / 4, () => {
+      this.noteProgress();
+      if (this.waiters.length > 0) this.recheckSoon();
+    });
+  }
+
+  private release(): void {
+    const { waiters } = this;
+    this.waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+}

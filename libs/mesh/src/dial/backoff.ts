@@ -1,0 +1,23 @@
+/** How long to wait before dialling again. Pure. */
+
+export interface BackoffLimits {
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/** For a peer that does not answer. */
+export const RETRY: BackoffLimits = { baseMs: 100, capMs: 5_000 };
+
+/** For one that answered and refused us for a reason that only a person can mend. */
+export const RETRY_REJECTED: BackoffLimits = { baseMs: 5_000, capMs: 60_000 };
+
+/**
+ * Full jitter (Brooker, "Exponential Backoff and Jitter", AWS 2015): anywhere between nothing and the exponential bound.
+ *
+ * @param attempt failures in a row, 1 for the first
+ * @param random in [0, 1)
+ */
+export function backoffMs(attempt: number, limits: BackoffLimits, random: number): number {
+  const bound = Math.min(limits.capMs, limits.baseMs * 2 ** Math.min(attempt - 1, 20));
+  return bound * random;
+}

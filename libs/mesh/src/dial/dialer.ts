@@ -1,0 +1,165 @@
+/** Addresses to connections, again and again, politely: what is wanted against what is there, at every change. */
+import { addressKey, type PeerAddress } from 'rookery/discovery';
+import type { Clock, Random, Timer } from '@rookery/runtime';
+import type { Connection, DialFailureKind, Transport } from '../transport/transport.js';
+import { backoffMs, RETRY, RETRY_REJECTED } from './backoff.js';
+
+/**
+ * What came of the last dial. Beside the failures of a dial: `new` before the first, `dialling`, `linked`, `closed` when
+ * the link ended, and what the peer refused us for.
+ */
+export type DialOutcome =
+  | DialFailureKind
+  | 'new'
+  | 'dialling'
+  | 'linked'
+  | 'closed'
+  | 'self'
+  | 'cluster'
+  | 'version'
+  | 'duplicate-link'
+  | 'busy';
+
+/** Outcomes that only a person can mend: no use in hurrying. */
+const REJECTIONS: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['unauthenticated', 'cluster', 'version', 'foreign']);
+
+const MAX_DIALS_IN_FLIGHT = 16;
+/** More addresses than a mesh may have members, by far. */
+const MAX_TARGETS = 4_096;
+
+/** An address that is, or was, worth dialling. */
+export class DialTarget {
+  readonly key: string;
+  /** The strategy whose last answer lists it, if any. */
+  listedBy: string | undefined;
+  /** Whom we found there last, or whom another member says is there. */
+  owner: string | undefined;
+  outcome: DialOutcome = 'new';
+  /** Failures in a row. */
+  attempts = 0;
+  /** Not dialled before this monotonic time. */
+  notBefore = 0;
+  isDialling = false;
+
+  constructor(readonly address: PeerAddress) {
+    this.key = addressKey(address);
+  }
+}
+
+export interface DialerOwner {
+  /** Whether a link to whatever listens there is missing. */
+  wants(target: DialTarget): boolean;
+  /** Whether the target is of no more use. */
+  isObsolete(target: DialTarget): boolean;
+  onConnection(connection: Connection, target: DialTarget): void;
+  onDialFailed(target: DialTarget, kind: DialFailureKind, message: string): void;
+}
+
+export class Dialer {
+  private readonly targets = new Map<string, DialTarget>();
+  private inFlight = 0;
+  private timer: Timer | undefined;
+  private isClosed = false;
+  private readonly cancels = new Set<{ cancel(): void }>();
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly owner: DialerOwner,
+  ) {}
+
+  [Symbol.iterator](): IterableIterator<DialTarget> {
+    return this.targets.values();
+  }
+
+  /** The target of an address, made if there is room; undefined when there is none. */
+  target(address: PeerAddress): DialTarget | undefined {
+    const key = addressKey(address);
+    let target = this.targets.get(key);
+    if (target === undefined) {
+      if (this.targets.size >= MAX_TARGETS) return undefined;
+      target = new DialTarget(address);
+      this.targets.set(key, target);
+    }
+    return target;
+  }
+
+  /** Dials what is wanted and due, and wakes up when the next one is. Called at every change of what is known. */
+  reconcile(): void {
+    if (this.isClosed) return;
+    this.timer?.cancel();
+    this.timer = undefined;
+    const now = this.clock.now();
+    let nextAt = Number.POSITIVE_INFINITY;
+    for (const target of this.targets.values()) {
+      if (target.isDialling) continue;
+      if (this.owner.isObsolete(target)) {
+        this.targets.delete(target.key);
+        continue;
+      }
+      if (!this.owner.wants(target)) continue;
+      if (target.notBefore > now) nextAt = Math.min(nextAt, target.notBefore);
+      else if (this.inFlight < MAX_DIALS_IN_FLIGHT) this.dial(target);
+    }
+    // When all slots are taken, the end of any dial reconciles again.
+    if (nextAt < Number.POSITIVE_INFINITY) this.timer = this.clock.after(nextAt - now, () => this.reconcile());
+  }
+
+  /** The link that came of a dial is bound. */
+  noteLinked(target: DialTarget): void {
+    target.outcome = 'linked';
+  }
+
+  /** The link stood long enough to believe in it. */
+  noteSteady(target: DialTarget): void {
+    target.attempts = 0;
+  }
+
+  /** A dial that led to nothing, at any stage: the next one waits. */
+  noteFailure(target: DialTarget, outcome: DialOutcome): void {
+    target.outcome = outcome;
+    target.attempts++;
+    const limits = REJECTIONS.has(outcome) ? RETRY_REJECTED : RETRY;
+    target.notBefore = this.clock.now() + backoffMs(target.attempts, limits, this.random.next());
+  }
+
+  /** A link at this address broke, or lost against another: dial at once if one is wanted. */
+  noteEnded(target: DialTarget, outcome: 'closed' | 'duplicate-link'): void {
+    target.outcome = outcome;
+    target.notBefore = 0;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.timer?.cancel();
+    for (const dial of this.cancels) dial.cancel();
+    this.cancels.clear();
+  }
+
+  private dial(target: DialTarget): void {
+    target.isDialling = true;
+    target.outcome = 'dialling';
+    this.inFlight++;
+    const settle = (): void => {
+      this.cancels.delete(handle);
+      target.isDialling = false;
+      this.inFlight--;
+    };
+    const handle = this.transport.dial(
+      target.address,
+      (connection) => {
+        settle();
+        this.owner.onConnection(connection, target);
+        this.reconcile();
+      },
+      ({ kind, message }) => {
+        settle();
+        this.noteFailure(target, kind);
+        this.owner.onDialFailed(target, kind, message);
+        this.reconcile();
+      },
+    );
+    this.cancels.add(handle);
+  }
+}

@@ -1,0 +1,54 @@
+/** Whether what this node knows is recent, and why not (contract C5). Pure; evaluated when read, so a thawed process tells the truth at once. */
+import type { DialOutcome } from './dial/dialer.js';
+import { staleLimitMs } from './link/liveness.js';
+
+export interface Freshness {
+  readonly fresh: boolean;
+  /** Why not, one sentence each; empty when fresh. */
+  readonly reasons: readonly string[];
+}
+
+/** An address that discovery lists and that nobody is known to be at. */
+export interface UnprovenAddress {
+  readonly address: string;
+  readonly strategy: string;
+  readonly outcome: DialOutcome;
+}
+
+export interface FreshnessFacts {
+  /** Whether discovery answered at all. */
+  readonly hasDiscovered: boolean;
+  /** Peers that may be alive. */
+  readonly peers: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly freshAt: number;
+    readonly nextMs: number;
+  }[];
+  readonly unproven: readonly UnprovenAddress[];
+  /** Since when the oldest event waits for its handler. */
+  readonly waitingSince: number | undefined;
+}
+
+/** A handler may be this far behind. */
+const HANDLER_LAG_MS = 6_000;
+
+/** Outcomes that leave open whether somebody is there; all others prove that no peer of ours is. */
+const OPEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['new', 'dialling', 'timeout', 'unreachable', 'closed', 'busy']);
+
+export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
+  const reasons: string[] = [];
+  if (!facts.hasDiscovered) reasons.push('Discovery has not answered yet.');
+  for (const peer of facts.peers) {
+    const age = now - peer.freshAt;
+    if (age <= staleLimitMs(peer.nextMs)) continue;
+    reasons.push(`${peer.name} (${peer.status}) was last proven caught up ${(age / 1000).toFixed(1)} s ago.`);
+  }
+  for (const { address, strategy, outcome } of facts.unproven) {
+    if (OPEN.has(outcome)) reasons.push(`${address}, listed by ${strategy}, was not reached (${outcome}).`);
+  }
+  if (facts.waitingSince !== undefined && now - facts.waitingSince > HANDLER_LAG_MS) {
+    reasons.push(`handler-lag: an event waits for its handler since ${((now - facts.waitingSince) / 1000).toFixed(1)} s.`);
+  }
+  return { fresh: reasons.length === 0, reasons };
+}

@@ -1,0 +1,124 @@
+/** Speaks on every bound link often enough, notices silence, and acknowledges what arrived. */
+import type { Clock, Random, Timer } from '@rookery/runtime';
+import { heartbeatFrame } from '../protocol/control-frames.js';
+import { FRAME_PING, FRAME_PONG } from '../protocol/frame.js';
+import type { Link } from './link.js';
+import { heartbeatIntervalMs, INTERVAL_JITTER, silenceLimitMs } from './liveness.js';
+
+/** How often all links are looked at. Finer than any interval, coarse enough to cost nothing. */
+const TICK_MS = 250;
+/** A publication is acknowledged by then, when nothing else carries the acknowledgement. */
+const ACK_DELAY_MS = 50;
+/** ... or once this many gathered. */
+const ACK_EVERY = 256;
+
+export interface HeartbeatsOwner {
+  boundLinks(): ReadonlySet<Link>;
+  /** The newest number of our log. */
+  readonly head: number;
+  readonly viewVersion: number;
+  /** Everything else that must be looked at now and then. */
+  onTick(): void;
+}
+
+export class Heartbeats {
+  private ticking: Timer | undefined;
+  private ackTimer: Timer | undefined;
+  private isAckDue = false;
+  private isClosed = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly idleBytesPerSecond: number,
+    private readonly owner: HeartbeatsOwner,
+  ) {}
+
+  start(): void {
+    this.ticking = this.clock.after(TICK_MS, () => {
+      if (this.isClosed) return;
+      this.tick();
+      this.start();
+    });
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.ticking?.cancel();
+    this.ackTimer?.cancel();
+  }
+
+  /** How often we speak, given how many links we have. */
+  get intervalMs(): number {
+    return heartbeatIntervalMs(this.owner.boundLinks().size, this.idleBytesPerSecond);
+  }
+
+  ping(link: Link): void {
+    const now = this.clock.now();
+    link.nextPingAt = now + this.intervalMs * (1 - INTERVAL_JITTER * this.random.next());
+    link.pingId = (link.pingId % 0xffff) + 1;
+    link.pingSentAt = now;
+    this.send(link, FRAME_PING, link.pingId);
+  }
+
+  pong(link: Link, id: number): void {
+    this.send(link, FRAME_PONG, id);
+  }
+
+  /** A publication arrived on `link`. */
+  noteReceived(link: Link): void {
+    if (++link.unacknowledged >= ACK_EVERY) {
+      // Once per turn of the loop at the most, however fast they come.
+      if (this.isAckDue) return;
+      this.isAckDue = true;
+      this.clock.afterPoll(() => {
+        this.isAckDue = false;
+        this.acknowledge(ACK_EVERY);
+      });
+    } else {
+      this.ackTimer ??= this.clock.after(ACK_DELAY_MS, () => {
+        this.ackTimer = undefined;
+        this.acknowledge(1);
+      });
+    }
+  }
+
+  private acknowledge(atLeast: number): void {
+    if (this.isClosed) return;
+    for (const link of this.owner.boundLinks()) if (link.unacknowledged >= atLeast) this.pong(link, 0);
+  }
+
+  private send(link: Link, type: typeof FRAME_PING | typeof FRAME_PONG, id: number): void {
+    const ownMs = Math.ceil(this.intervalMs) + TICK_MS;
+    // Who is pinged speaks as often as the dialler pings, however few links it has itself.
+    const nextMs = link.isDialled ? ownMs : Math.max(ownMs, link.peer?.nextMs ?? 0);
+    const ack = link.peer?.last ?? 0;
+    link.unacknowledged = 0;
+    link.send(heartbeatFrame(type, { id, head: this.owner.head, ack, nextMs, viewVersion: this.owner.viewVersion }));
+  }
+
+  private tick(): void {
+    const now = this.clock.now();
+    const { intervalMs } = this;
+    for (const link of this.owner.boundLinks()) {
+      if (link.isDialled) {
+        if (now >= link.nextPingAt) this.ping(link);
+      } else if (link.heardAt > link.sentAt && now - link.sentAt >= intervalMs) this.pong(link, 0);
+      if (this.isSilent(link, now)) this.verify(link);
+    }
+    this.owner.onTick();
+  }
+
+  private isSilent(link: Link, now: number): boolean {
+    return now - link.heardAt > silenceLimitMs(link.peer?.nextMs ?? 0);
+  }
+
+  /** Before a verdict, read what already waits in the socket: the stall may have been our own. */
+  private verify(link: Link): void {
+    this.clock.afterPoll(() => {
+      if (link.isClosed || this.isClosed) return;
+      const now = this.clock.now();
+      if (this.isSilent(link, now)) link.close(`silent for ${Math.round(now - link.heardAt)} ms`);
+    });
+  }
+}

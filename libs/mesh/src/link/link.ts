@@ -1,0 +1,242 @@
+/** One connection to one peer: the handshake, its frames in and out, and its cursor into our log. */
+import type { Clock, Timer } from '@rookery/runtime';
+import { ProtocolError } from '../errors.js';
+import type { Cursor, PublicationLog } from '../log/publication-log.js';
+import type { Peer } from '../membership/peer.js';
+import { gapFrame, skipFrame, startFrame } from '../protocol/control-frames.js';
+import { FRAME_HELLO, FRAME_REJECT } from '../protocol/frame.js';
+import { FrameReader } from '../protocol/frame-reader.js';
+import { type Hello, helloFrame, readHello, readReject, type Reject, rejectFrame } from '../protocol/list-frames.js';
+import type { Connection } from '../transport/transport.js';
+
+/** A link whose HELLOs did not both arrive by then is closed. */
+const HANDSHAKE_TIMEOUT_MS = 3_000;
+
+/** One write of publications at a time, of this size: more would only sit in memory. */
+const MAX_SLICE_BYTES = 256 * 1024;
+
+/** Control frames are small and never wait; a peer that makes us buffer this much of them does not read. */
+const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
+
+/** What a link asks of the mesh that owns it. */
+export interface LinkOwner {
+  readonly clock: Clock;
+  readonly log: PublicationLog;
+  readonly maxFrameBytes: number;
+  /** Our HELLO, for the peer `to` (empty while it is not known). */
+  makeHello(link: Link, to: string): Hello;
+  /** Whether the peer may be linked at all. */
+  examine(link: Link, hello: Hello): Reject | undefined;
+  /** Both HELLOs are through; `link.hello` is known. */
+  onReady(link: Link): void;
+  /** A frame after the handshake; its body lies at `[start, end)`. Throws `ProtocolError` to close the link. */
+  onFrame(link: Link, type: number, bytes: Buffer, start: number, end: number): void;
+  /** The peer fell off the window, or skipped a record it does not accept: it was sent a gap up to `to`. */
+  onGapSent(link: Link, from: number, to: number): void;
+  /** A slice reached the kernel. */
+  onWritten(link: Link): void;
+  onClosed(link: Link, reason: string): void;
+}
+
+export class Link {
+  /** The peer's HELLO; set once the handshake is done. */
+  hello!: Hello;
+  peer: Peer | undefined;
+  /** Our nonce on this link: names it to both ends. */
+  nonce = '';
+  readyAt = 0;
+  boundAt = 0;
+  /** The last byte received, and the last one sent. */
+  heardAt: number;
+  sentAt: number;
+  /** Whether the peer's START bound its direction. */
+  hasStarted = false;
+  /** The number that the next publication on this link has. */
+  receiveNext = 0;
+  /** Publications received since we last acknowledged. */
+  unacknowledged = 0;
+  /** When the oldest of them arrived. */
+  unacknowledgedSince = 0;
+  cursor: Cursor | undefined;
+  /** When the cursor last moved. */
+  movedAt = 0;
+  nextPingAt = 0;
+  pingId = 0;
+  pingSentAt = 0;
+  roundTripMs: number | undefined;
+  /** Whether the peer was sent our whole VIEW on this link. */
+  hasSentView = false;
+  /** Why the peer refused us, if it said so. */
+  rejection: Reject | undefined;
+  isClosed = false;
+  /** Whether a slice was handed to the connection and did not reach the kernel yet. */
+  isWriting = false;
+  private isReady = false;
+  private sentHelloTo: string | undefined;
+  private readonly reader = new FrameReader((type, bytes, start, end) => this.onFrame(type, bytes, start, end));
+  private readonly handshakeTimer: Timer;
+  private readonly onSliceWritten = (): void => {
+    this.isWriting = false;
+    this.movedAt = this.owner.clock.now();
+    if (this.isClosed) return;
+    this.pump();
+    this.owner.onWritten(this);
+  };
+
+  constructor(
+    readonly connection: Connection,
+    private readonly owner: LinkOwner,
+    /** The incarnation that we expect to find, empty if unknown. */
+    expected: string,
+  ) {
+    const { clock } = owner;
+    this.heardAt = this.sentAt = clock.now();
+    this.handshakeTimer = clock.after(HANDSHAKE_TIMEOUT_MS, () => {
+      clock.afterPoll(() => {
+        if (!this.isReady) this.close('no handshake in time');
+      });
+    });
+    connection.listen({
+      onData: (chunk) => this.onData(chunk),
+      onClose: (reason) => this.onConnectionClosed(reason),
+    });
+    // The acceptor waits: only once it knows who dialled can it say what it has of that peer.
+    if (connection.isDialled) this.sendHello(expected);
+  }
+
+  get isDialled(): boolean {
+    return this.connection.isDialled;
+  }
+
+  /** Sends a control frame at once, ahead of publications that still wait in the log. */
+  send(frame: Buffer): void {
+    if (this.isClosed) return;
+    if (this.connection.bufferedBytes > MAX_BUFFERED_BYTES) {
+      this.close('the peer does not read');
+      return;
+    }
+    this.sentAt = this.owner.clock.now();
+    this.connection.write(frame);
+  }
+
+  /** Sends what the cursor has, one slice at a time. Harmless to call at any moment. */
+  pump(): void {
+    const { cursor, owner } = this;
+    if (cursor === undefined || this.isClosed) return;
+    while (!this.isWriting) {
+      const from = cursor.seq;
+      const slice = owner.log.next(cursor, this.hello.incarnation, MAX_SLICE_BYTES, this.hello.maxFrameBytes);
+      if (slice === undefined) return;
+      switch (slice.kind) {
+        case 'records':
+          this.isWriting = true;
+          this.sentAt = owner.clock.now();
+          this.connection.write(slice.bytes, this.onSliceWritten);
+          break;
+        case 'skip':
+          this.send(skipFrame(slice.count));
+          break;
+        case 'gap':
+          this.sendGap(slice.to, slice.reason, slice.missed);
+          owner.onGapSent(this, from, slice.to);
+          break;
+      }
+      if (this.isClosed) return;
+    }
+  }
+
+  /** A gap, and the START that follows every gap. */
+  sendGap(to: number, reason: 'window' | 'too-large' | 'first-contact', missed: number): void {
+    this.send(gapFrame(to, reason, missed));
+    this.send(startFrame(to + 1));
+  }
+
+  /** Tells the peer why, then closes. */
+  reject(reject: Reject): void {
+    this.send(rejectFrame(reject));
+    this.connection.end();
+    this.detach(reject.text);
+  }
+
+  /** Closes at once. */
+  close(reason: string): void {
+    this.connection.destroy(reason);
+    this.detach(reason);
+  }
+
+  /** Sends what is buffered, then closes; what the peer still sends is discarded. */
+  end(reason: string): void {
+    this.connection.end();
+    this.detach(reason);
+  }
+
+  private onConnectionClosed(reason: string): void {
+    this.detach(reason);
+  }
+
+  /** From here on the link is dead to its owner; called once, whoever closed. */
+  private detach(reason: string): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.cursor = undefined;
+    this.handshakeTimer.cancel();
+    this.owner.onClosed(this, reason);
+  }
+
+  private onData(chunk: Buffer): void {
+    if (this.isClosed) return;
+    this.heardAt = this.owner.clock.now();
+    try {
+      this.reader.push(chunk);
+    } catch (error) {
+      // Whatever a peer's bytes do to us ends its link and nothing else.
+      this.close(error instanceof ProtocolError ? `protocol error: ${error.message}` : `error: ${String(error)}`);
+    }
+  }
+
+  private onFrame(type: number, bytes: Buffer, start: number, end: number): boolean {
+    if (this.isReady) this.owner.onFrame(this, type, bytes, start, end);
+    else this.onHandshakeFrame(type, bytes, start, end);
+    return !this.isClosed;
+  }
+
+  private onHandshakeFrame(type: number, bytes: Buffer, start: number, end: number): void {
+    if (type === FRAME_REJECT) {
+      this.rejection = readReject(bytes, start, end);
+      this.close(`refused: ${this.rejection.text}`);
+      return;
+    }
+    if (type !== FRAME_HELLO) throw new ProtocolError(`a frame of type ${type} before the handshake`);
+    const hello = readHello(bytes, start, end);
+    const objection = this.owner.examine(this, hello);
+    if (objection !== undefined) return this.reject(objection);
+    this.hello = hello;
+    const self = this.sendHelloOnce(hello.incarnation);
+    // A dialler that did not know whom it would find says HELLO again, now that it does.
+    if (hello.to === self) this.becomeReady();
+  }
+
+  /** Sends our HELLO to `peer` unless that very one was sent before; returns our incarnation. */
+  private sendHelloOnce(peer: string): string {
+    if (this.sentHelloTo !== peer) this.sendHello(peer);
+    return this.ownIncarnation;
+  }
+
+  private ownIncarnation = '';
+
+  private sendHello(to: string): void {
+    const hello = this.owner.makeHello(this, to);
+    this.ownIncarnation = hello.incarnation;
+    this.nonce = hello.nonce;
+    this.sentHelloTo = to;
+    this.send(helloFrame(hello));
+  }
+
+  private becomeReady(): void {
+    this.isReady = true;
+    this.handshakeTimer.cancel();
+    this.readyAt = this.owner.clock.now();
+    this.reader.endHandshake(this.owner.maxFrameBytes);
+    this.owner.onReady(this);
+  }
+}

@@ -1,0 +1,204 @@
+/** Who is here: every known incarnation, what became of it, and the events about it. */
+import type { PeerAddress } from 'rookery/discovery';
+import { type Clock, type Logger, printable } from '@rookery/runtime';
+import type { Hello, View } from '../protocol/list-frames.js';
+import type { Gap, MemberEvent, MemberMetadata, MemberStatus } from './member.js';
+import { reasonForLoss } from './evidence.js';
+import { Peer } from './peer.js';
+import { PeerTable } from './peer-table.js';
+
+export interface MembershipOwner {
+  onMember(status: MemberStatus, event: MemberEvent): void;
+  onGap(gap: Gap): void;
+  /** A member that has no link should be dialled. */
+  onWanted(peer: Peer): void;
+  /** Whom we hear, or who left, changed. */
+  onViewChanged(): void;
+  onLeaver(peer: Peer): void;
+  isOnThisHost(host: string): boolean;
+}
+
+export class Membership {
+  readonly peers = new PeerTable();
+  private readonly namesWarnedAbout = new Set<string>();
+
+  constructor(
+    private readonly self: { readonly incarnation: string; readonly name: string },
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly owner: MembershipOwner,
+  ) {}
+
+  /** The peer that said HELLO, known or new; undefined when the table is full. */
+  meet(hello: Hello, address: PeerAddress): Peer | undefined {
+    const identity = { name: hello.name, address, metadata: Object.freeze({ ...hello.metadata }) };
+    const known = this.peers.get(hello.incarnation);
+    if (known !== undefined) {
+      known.describe(identity);
+      return known;
+    }
+    const peer = new Peer(hello.incarnation, identity, this.clock.now());
+    return this.peers.add(peer) ? peer : undefined;
+  }
+
+  /** The link of `peer` is bound and it told what it serves: it is up, if it was not. */
+  announce(peer: Peer): void {
+    const before = peer.status;
+    peer.setStatus('up');
+    peer.clearEvidence();
+    this.owner.onViewChanged();
+    if (peer.isAnnounced) {
+      if (before === 'suspect') this.logger.info(`${label(peer)} is linked again.`);
+      return;
+    }
+    peer.isAnnounced = true;
+    this.warnOfNamesakes(peer);
+    this.logger.info(`${label(peer)} is up.`);
+    this.owner.onMember('up', { member: peer.member, reason: before === 'heard-of' ? 'linked' : 'returned' });
+  }
+
+  /** The bound link of `peer` broke. */
+  suspect(peer: Peer, reason: string): void {
+    peer.hears.clear();
+    peer.aloneSince = this.clock.now();
+    this.owner.onViewChanged();
+    if (!peer.isExpected) return;
+    peer.setStatus(peer.isAnnounced ? 'suspect' : 'heard-of');
+    if (!peer.isAnnounced) return;
+    this.logger.warn(`${label(peer)} is suspect: ${reason}.`);
+    this.owner.onMember('suspect', { member: peer.member, reason });
+  }
+
+  /** There is evidence that `peer` died. What it last did is unknown: a gap says so, before `lost` does. */
+  lose(peer: Peer, reason: string): void {
+    if (!peer.isExpected) return;
+    peer.setStatus('lost');
+    this.owner.onGap({ from: peer.member, reason: 'origin-lost', missed: undefined });
+    this.end(peer, 'lost', reason);
+  }
+
+  /** `peer` said goodbye, to us or to another member, with its log at `head`. */
+  leave(peer: Peer, head: number, reason: string): void {
+    if (peer.status === 'left') return;
+    const wasExpected = peer.isExpected;
+    peer.setStatus('left');
+    peer.leftHead = head;
+    peer.leftAt = this.clock.now();
+    if (wasExpected && peer.last < head) {
+      const missed = peer.hasStarted ? head - peer.last : undefined;
+      peer.last = head;
+      this.owner.onGap({ from: peer.member, reason: 'left-behind', missed });
+    }
+    this.end(peer, 'left', reason);
+    this.owner.onLeaver(peer);
+  }
+
+  /** What `speaker` says it hears: strangers are worth a dial, and the suspect have a witness. */
+  hearsay(speaker: Peer, view: View): void {
+    if (view.isWhole) speaker.hears.clear();
+    for (const incarnation of view.gone) speaker.hears.delete(incarnation);
+    for (const entry of view.members) {
+      if (entry.incarnation === this.self.incarnation) continue;
+      speaker.hears.add(entry.incarnation);
+      this.hearOf(entry.incarnation, entry.name, { host: entry.host, port: entry.port }, entry.metadata);
+    }
+    for (const { incarnation, head } of view.left) {
+      const peer = this.peers.get(incarnation);
+      // One that holds a link to us will say goodbye itself, in order.
+      if (peer !== undefined && peer.link === undefined && incarnation !== this.self.incarnation) {
+        this.leave(peer, head, `goodbye, heard by ${speaker.name}`);
+      }
+    }
+    this.judgeAll();
+  }
+
+  /** Addresses that discovery lists, as keys; absence counts only for those that were listed once. */
+  noteListed(isListed: (peer: Peer) => boolean): void {
+    for (const peer of this.peers) {
+      if (!peer.isExpected) continue;
+      if (isListed(peer)) {
+        peer.wasListed = true;
+        peer.absentAnswers = 0;
+      } else if (peer.wasListed) peer.absentAnswers++;
+    }
+    this.judgeAll();
+  }
+
+  /** Looks at the evidence against every peer without a link. */
+  judgeAll(): void {
+    for (const peer of this.peers) this.judge(peer);
+  }
+
+  judge(peer: Peer): void {
+    if (peer.link !== undefined || !peer.isExpected) return;
+    const now = this.clock.now();
+    const reason = reasonForLoss(
+      {
+        aloneSince: peer.aloneSince,
+        refusals: peer.refusals,
+        firstRefusedAt: peer.firstRefusedAt,
+        lastRefusedAt: peer.lastRefusedAt,
+        acceptedOurDial: peer.acceptedOurDial,
+        isOnThisHost: peer.refusals > 0 && this.owner.isOnThisHost(peer.address.host),
+        isHeardByOthers: this.isHeardByOthers(peer.incarnation),
+        absentAnswers: peer.absentAnswers,
+        failedDials: peer.failedDials,
+      },
+      now,
+    );
+    if (reason !== undefined) this.lose(peer, reason);
+  }
+
+  /** A new incarnation answers where `address` is: whoever was there before is gone. */
+  supersede(isAtAddress: (peer: Peer) => boolean, newcomer: Peer): void {
+    for (const peer of this.peers) {
+      if (peer === newcomer || peer.link !== undefined || !peer.isExpected || !isAtAddress(peer)) continue;
+      this.lose(peer, `${label(newcomer)} listens at its address now`);
+    }
+  }
+
+  private end(peer: Peer, status: 'lost' | 'left', reason: string): void {
+    peer.hears.clear();
+    this.owner.onViewChanged();
+    if (!peer.isAnnounced) return;
+    peer.isAnnounced = false;
+    this.logger.info(`${label(peer)} ${status === 'lost' ? 'is lost' : 'left'}: ${reason}.`);
+    this.owner.onMember(status, { member: peer.member, reason });
+  }
+
+  private hearOf(incarnation: string, name: string, address: PeerAddress, metadata: MemberMetadata): void {
+    let peer = this.peers.get(incarnation);
+    if (peer === undefined) {
+      peer = new Peer(incarnation, { name, address, metadata: Object.freeze({ ...metadata }) }, this.clock.now());
+      if (!this.peers.add(peer)) return;
+    } else if (peer.status === 'lost') {
+      // A living witness: it may return, and is worth a dial.
+      peer.setStatus('heard-of');
+      peer.clearEvidence();
+      peer.aloneSince = this.clock.now();
+    }
+    if (peer.link === undefined && peer.isExpected) this.owner.onWanted(peer);
+  }
+
+  private isHeardByOthers(incarnation: string): boolean {
+    for (const other of this.peers) if (other.link !== undefined && other.hears.has(incarnation)) return true;
+    return false;
+  }
+
+  private warnOfNamesakes(peer: Peer): void {
+    if (this.namesWarnedAbout.has(peer.name)) return;
+    const isNamesake = (other: { readonly name: string; readonly incarnation: string }): boolean =>
+      other.name === peer.name && other.incarnation !== peer.incarnation;
+    const others = [...this.peers].filter((other) => other.status === 'up' && isNamesake(other));
+    if (others.length === 0 && !isNamesake(this.self)) return;
+    if (this.namesWarnedAbout.size < 1_000) this.namesWarnedAbout.add(peer.name);
+    this.logger.warn(
+      `Several live nodes are called '${printable(peer.name)}'. All are members; give each its own \`name\` to tell them apart.`,
+    );
+  }
+}
+
+/** How a log line names a peer. */
+export function label(peer: Peer): string {
+  return `${printable(peer.name)} (${peer.address.host}:${peer.address.port}, ${peer.incarnation})`;
+}

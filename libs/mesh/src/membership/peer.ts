@@ -1,0 +1,134 @@
+/** What this node knows of one incarnation of another: the protocol's state, kept beyond the life of any link. */
+import type { PeerAddress } from 'rookery/discovery';
+import type { Link } from '../link/link.js';
+import type { Member, MemberMetadata, MemberStatus } from './member.js';
+
+/** `heard-of`: another member hears it, we never had a link. */
+export type PeerStatus = MemberStatus | 'heard-of';
+
+/** A head that we have not reached yet, and when we learned of it. */
+interface UnprovenHead {
+  readonly head: number;
+  readonly at: number;
+}
+
+export class Peer {
+  status: PeerStatus = 'heard-of';
+  /** Whether `up` was said and neither `lost` nor `left` since. */
+  isAnnounced = false;
+  /** Whether a discovery answer ever listed its address. */
+  wasListed = false;
+  /** The bound link, if any. */
+  link: Link | undefined;
+  /** The highest contiguous number received. */
+  last = 0;
+  /** Whether a START was ever received: before, `last` says nothing. */
+  hasStarted = false;
+  /** The head at first contact: what is at or below it happened before we met. */
+  metHead = 0;
+  /** The highest number of ours that it acknowledged. */
+  acknowledged = 0;
+  /** When it was last proven that we have all it published until then. */
+  freshAt: number;
+  /** What it announced last: when it speaks next, at the latest. */
+  nextMs = 1_000;
+  /** Incarnations that it hears, by its VIEW; empty while not linked. */
+  readonly hears = new Set<string>();
+  /** The nonce that it used on the last link to it that we gave up. */
+  dropped = '';
+  /** When it lost its link, or was first heard of. */
+  aloneSince: number;
+  acceptedOurDial = false;
+  refusals = 0;
+  firstRefusedAt = 0;
+  lastRefusedAt = 0;
+  absentAnswers = 0;
+  failedDials = 0;
+  /** When it said goodbye, and with what head. */
+  leftAt = 0;
+  leftHead = 0;
+  private oldestUnproven: UnprovenHead | undefined;
+  private newestUnproven: UnprovenHead | undefined;
+  private snapshot: Member | undefined;
+
+  constructor(
+    readonly incarnation: string,
+    private identity: { readonly name: string; readonly address: PeerAddress; readonly metadata: MemberMetadata },
+    now: number,
+  ) {
+    this.freshAt = now;
+    this.aloneSince = now;
+  }
+
+  get address(): PeerAddress {
+    return this.identity.address;
+  }
+
+  get name(): string {
+    return this.identity.name;
+  }
+
+  get metadata(): MemberMetadata {
+    return this.identity.metadata;
+  }
+
+  /** The immutable picture that users get; the same object until something changes. */
+  get member(): Member {
+    return (this.snapshot ??= Object.freeze({
+      name: this.name,
+      incarnation: this.incarnation,
+      status: this.status === 'heard-of' ? 'suspect' : this.status,
+      address: this.address,
+      metadata: this.metadata,
+    }));
+  }
+
+  setStatus(status: PeerStatus): void {
+    this.status = status;
+    this.snapshot = undefined;
+  }
+
+  describe(identity: { readonly name: string; readonly address: PeerAddress; readonly metadata: MemberMetadata }): void {
+    this.identity = identity;
+    this.snapshot = undefined;
+  }
+
+  /** Whether it may be alive, as far as we know. */
+  get isExpected(): boolean {
+    return this.status === 'up' || this.status === 'suspect' || this.status === 'heard-of';
+  }
+
+  /** It told its head at `at`: fresh if we have reached it, otherwise once we do. */
+  learnHead(head: number, at: number): void {
+    if (this.last >= head) {
+      this.freshAt = at;
+      this.oldestUnproven = this.newestUnproven = undefined;
+      return;
+    }
+    this.oldestUnproven ??= { head, at };
+    this.newestUnproven = { head, at };
+  }
+
+  /** Called after `last` advanced. */
+  proveFreshness(): void {
+    if (this.oldestUnproven === undefined || this.last < this.oldestUnproven.head) return;
+    this.freshAt = Math.max(this.freshAt, this.oldestUnproven.at);
+    const newest = this.newestUnproven;
+    if (newest !== undefined && this.last >= newest.head) {
+      this.freshAt = Math.max(this.freshAt, newest.at);
+      this.oldestUnproven = this.newestUnproven = undefined;
+    } else this.oldestUnproven = newest;
+  }
+
+  noteRefusal(now: number): void {
+    if (this.refusals++ === 0) this.firstRefusedAt = now;
+    this.lastRefusedAt = now;
+  }
+
+  /** A new life: nothing that was held against it counts any more. */
+  clearEvidence(): void {
+    this.refusals = 0;
+    this.absentAnswers = 0;
+    this.failedDials = 0;
+  }
+}

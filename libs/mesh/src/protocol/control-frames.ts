@@ -1,0 +1,99 @@
+/** The small frames that keep a link alive and in order: their bytes, and back. */
+import type { GapReason } from '../membership/member.js';
+import { ProtocolError } from '../errors.js';
+import {
+  FRAME_BYE,
+  FRAME_CONFIRM,
+  FRAME_GAP,
+  FRAME_HEADER_BYTES,
+  FRAME_PING,
+  FRAME_PONG,
+  FRAME_SKIP,
+  FRAME_START,
+  MAX_CONTROL_FRAME_BYTES,
+} from './frame.js';
+import { VarintReader, writeVarint } from './varint.js';
+
+/** PING and PONG: liveness, round-trip time, freshness proof, acknowledgement and what triggers anti-entropy, in one. */
+export interface Heartbeat {
+  /** Of the PING that a PONG answers; 0 for a PONG that answers none. */
+  readonly id: number;
+  /** The newest number of the sender's log that matters to this receiver. */
+  readonly head: number;
+  /** The highest contiguous number that the sender has of this receiver. */
+  readonly ack: number;
+  /** When the sender will be heard next, at the latest: the receiver's limits follow it. */
+  readonly nextMs: number;
+  /** Changes with the sender's VIEW. */
+  readonly viewVersion: number;
+}
+
+/** What became of a publication that asked for confirmation. */
+export type ConfirmOutcome = 'handled' | 'failed' | 'gap' | 'no-handler';
+
+/** Positions are numbers on the wire: lists only grow at their end. */
+const GAP_REASONS: readonly GapReason[] = [
+  'window',
+  'first-contact',
+  'origin-lost',
+  'left-behind',
+  'slow-handler',
+  'too-large',
+  'undecodable',
+];
+const CONFIRM_OUTCOMES: readonly ConfirmOutcome[] = ['handled', 'failed', 'gap', 'no-handler'];
+
+/** A frame of `type` whose body is these numbers. */
+function numbersFrame(type: number, numbers: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(FRAME_HEADER_BYTES + MAX_CONTROL_FRAME_BYTES);
+  let end = FRAME_HEADER_BYTES;
+  for (const value of numbers) end = writeVarint(bytes, end, value);
+  bytes.writeUInt32BE(end - FRAME_HEADER_BYTES + 1, 0);
+  bytes[4] = type;
+  return bytes.subarray(0, end);
+}
+
+export const startFrame = (seq: number): Buffer => numbersFrame(FRAME_START, [seq]);
+export const skipFrame = (count: number): Buffer => numbersFrame(FRAME_SKIP, [count]);
+export const byeFrame = (head: number): Buffer => numbersFrame(FRAME_BYE, [head]);
+
+export const gapFrame = (to: number, reason: GapReason, missed: number): Buffer =>
+  numbersFrame(FRAME_GAP, [to, GAP_REASONS.indexOf(reason), missed]);
+
+export const confirmFrame = (seq: number, outcome: ConfirmOutcome): Buffer =>
+  numbersFrame(FRAME_CONFIRM, [seq, CONFIRM_OUTCOMES.indexOf(outcome)]);
+
+export const heartbeatFrame = (type: typeof FRAME_PING | typeof FRAME_PONG, beat: Heartbeat): Buffer =>
+  numbersFrame(type, [beat.id, beat.head, beat.ack, beat.nextMs, beat.viewVersion]);
+
+/** The one number of START, SKIP or BYE. */
+export function readNumber(bytes: Buffer, start: number, end: number): number {
+  return new VarintReader(bytes, start, end).next();
+}
+
+export function readGap(bytes: Buffer, start: number, end: number): { to: number; reason: GapReason; missed: number } {
+  const reader = new VarintReader(bytes, start, end);
+  const to = reader.next();
+  const reason = GAP_REASONS[reader.next()];
+  if (reason === undefined) throw new ProtocolError('a gap without a known reason');
+  return { to, reason, missed: reader.next() };
+}
+
+export function readConfirm(bytes: Buffer, start: number, end: number): { seq: number; outcome: ConfirmOutcome } {
+  const reader = new VarintReader(bytes, start, end);
+  const seq = reader.next();
+  const outcome = CONFIRM_OUTCOMES[reader.next()];
+  if (outcome === undefined) throw new ProtocolError('a confirmation without a known outcome');
+  return { seq, outcome };
+}
+
+export function readHeartbeat(bytes: Buffer, start: number, end: number): Heartbeat {
+  const reader = new VarintReader(bytes, start, end);
+  return {
+    id: reader.next(),
+    head: reader.next(),
+    ack: reader.next(),
+    nextMs: reader.next(),
+    viewVersion: reader.nextOrZero(),
+  };
+}

@@ -1,0 +1,108 @@
+/** One handler of one topic or pattern, and what waits for it. */
+import type { Member } from '@rookery/mesh';
+import type { EventContext, EventHandler } from './event-context.js';
+import type { Lane, LaneItem } from './lane.js';
+
+/** Told when a handler is done with an event, well or not. */
+export interface Settlement {
+  settle(isOk: boolean): void;
+}
+
+/** What a subscription reports to its owner. */
+export interface SubscriptionOwner {
+  onHandlerError(label: string, topic: string, error: unknown): void;
+  /** The queue overflowed: these many events per sender are missing, in this place. */
+  onOverflow(subscription: Subscription, dropped: ReadonlyMap<Member, number>): Promise<void> | undefined;
+}
+
+export class Subscription {
+  constructor(
+    readonly pattern: string,
+    readonly lane: Lane,
+    readonly label: string,
+    readonly ownerKey: object | undefined,
+    private readonly handler: EventHandler,
+    private readonly owner: SubscriptionOwner,
+  ) {}
+
+  /** Hands an event to the handler: at once if nothing is pending, else in its turn, or not at all, with a gap in its place. */
+  deliver(payload: unknown, context: EventContext, bytes: number, settlement: Settlement | undefined): void {
+    const { lane } = this;
+    if (lane.isIdle) lane.hold(this.call(payload, context, settlement));
+    else if (lane.isFull || lane.last instanceof Overflow) this.drop(context.from, settlement);
+    else lane.offer(new QueuedEvent(this, payload, context, bytes, settlement));
+  }
+
+  /** Calls the handler; a promise only when it returned one. Never throws. */
+  call(payload: unknown, context: EventContext, settlement: Settlement | undefined): Promise<void> | undefined {
+    let result: unknown;
+    try {
+      result = this.handler(payload, context);
+    } catch (error) {
+      this.fail(error, context, settlement);
+      return undefined;
+    }
+    if (isThenable(result)) {
+      return Promise.resolve(result).then(
+        () => settlement?.settle(true),
+        (error: unknown) => this.fail(error, context, settlement),
+      );
+    }
+    settlement?.settle(true);
+    return undefined;
+  }
+
+  overflowed(dropped: ReadonlyMap<Member, number>): Promise<void> | undefined {
+    return this.owner.onOverflow(this, dropped);
+  }
+
+  private fail(error: unknown, context: EventContext, settlement: Settlement | undefined): void {
+    this.owner.onHandlerError(this.label, context.topic, error);
+    settlement?.settle(false);
+  }
+
+  /** One gap takes the place of everything that came while the queue was full. */
+  private drop(from: Member, settlement: Settlement | undefined): void {
+    let overflow = this.lane.last;
+    if (!(overflow instanceof Overflow)) {
+      overflow = new Overflow(this);
+      this.lane.offer(overflow);
+    }
+    (overflow as Overflow).count(from);
+    settlement?.settle(false);
+  }
+}
+
+class QueuedEvent implements LaneItem {
+  constructor(
+    private readonly subscription: Subscription,
+    private readonly payload: unknown,
+    private readonly context: EventContext,
+    readonly bytes: number,
+    private readonly settlement: Settlement | undefined,
+  ) {}
+
+  run(): Promise<void> | undefined {
+    return this.subscription.call(this.payload, this.context, this.settlement);
+  }
+}
+
+/** The end of a full queue. Senders that restart often could make it grow: they share one place beyond a bound. */
+class Overflow implements LaneItem {
+  readonly bytes = 0;
+  private readonly dropped = new Map<Member, number>();
+
+  constructor(private readonly subscription: Subscription) {}
+
+  count(from: Member): void {
+    this.dropped.set(from, (this.dropped.get(from) ?? 0) + 1);
+  }
+
+  run(): Promise<void> | undefined {
+    return this.subscription.overflowed(this.dropped);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

@@ -1,0 +1,60 @@
+/** The applications as tests run them: whole, on a random port, around a cluster that the test plays. */
+import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { FeatureFlagsService, type FlagRecord } from '@rookery/feature-flags';
+import { Cluster } from 'rookery';
+import { ApiModule } from '../../../apps/api/src/api.module.js';
+import { LandingModule } from '../../../apps/landing/src/landing.module.js';
+import { configureWeb } from '../../../apps/landing/src/web.js';
+import { FakeCluster } from '../../../libs/feature-flags/test/fake-cluster.js';
+
+export interface RunningApp {
+  readonly app: NestExpressApplication;
+  readonly cluster: FakeCluster;
+  readonly flags: FeatureFlagsService;
+  readonly url: string;
+}
+
+type Location = { databaseUrl?: string; file?: string };
+
+export function runApi(location: Location): Promise<RunningApp> {
+  return run(ApiModule.forRoot({ flags: { databaseUrl: undefined, file: undefined, ...location } }));
+}
+
+/** @param port one that the browser knows already; a free one by default */
+export function runLanding(location: Location, port = 0): Promise<RunningApp> {
+  const module = LandingModule.forRoot({ flags: { databaseUrl: undefined, file: undefined, ...location } });
+  return run(module, { port, configure: configureWeb });
+}
+
+async function run(
+  module: DynamicModule,
+  { port = 0, configure }: { port?: number; configure?: (app: NestExpressApplication) => void } = {},
+): Promise<RunningApp> {
+  const cluster = new FakeCluster();
+  const app = await NestFactory.create<NestExpressApplication>(
+    { module: Root, imports: [ClusterOf.provide(cluster), module] },
+    { logger: false, abortOnError: false },
+  );
+  configure?.(app);
+  await app.listen(port, '127.0.0.1');
+  return { app, cluster, flags: app.get(FeatureFlagsService, { strict: false }), url: await app.getUrl() };
+}
+
+/** A row as another replica would announce it. */
+export function changed(key: string, version: number, rest: Partial<FlagRecord> = {}): FlagRecord {
+  return { key, version, enabled: true, description: '', deleted: false, updatedAt: '2030-01-01T00:00:00.000Z', ...rest };
+}
+
+@Module({})
+class Root {}
+
+@Global()
+@Module({})
+class ClusterOf {
+  static provide(cluster: FakeCluster): DynamicModule {
+    const token: Type<Cluster> = Cluster;
+    return { module: ClusterOf, providers: [{ provide: token, useValue: cluster }], exports: [token] };
+  }
+}
