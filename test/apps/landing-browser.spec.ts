@@ -30,16 +30,16 @@ describeWithBrowser(`the landing page in a browser${missing ? ' (skipped: no Chr
     landing = await runLanding({ file: folder.file('flags.db') });
     page = await browser.newPage();
     complaints.length = 0;
-    page.on('console', (message) => {console.log(message.text());
+    page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
     });
     page.on('pageerror', (error) => complaints.push(String(error)));
     const connected = page.waitForResponse((response) => response.url().endsWith('/live'));
-    console.log("goto"); await page.goto(landing.url); console.log("went", await page.evaluate("document.hidden + \" \" + document.visibilityState"));
+    await page.goto(landing.url);
     await connected;
   }, 30_000);
   afterEach(async () => {
-    console.log('closing'); await page.close(); console.log('closed');
+    await page.close();
     await landing.app.close();
     folder.remove();
   });

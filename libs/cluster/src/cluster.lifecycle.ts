@@ -40,13 +40,13 @@ export class ClusterLifecycle
   }
 
   /** @internal */
-  async onModuleInit(): Promise<void> {
-    await this.explorer.bind();
+  onModuleInit(): void {
+    this.explorer.bind();
   }
 
   /** @internal */
   async onApplicationBootstrap(): Promise<void> {
-    await this.explorer.subscribe();
+    this.explorer.subscribe();
     this.current = 'joining';
     try {
       await this.cluster.start();

@@ -9,7 +9,8 @@
  * `CLUSTER_IMPORTED_TWICE`: more than one cluster in one application. `CLUSTER_NOT_BOUND`: a `@ClusterBroadcast` method
  * of an instance that knows no cluster. `CLUSTER_SHARED_INSTANCE`: one instance in two applications.
  * `CLUSTER_INVALID_RESULT`: what a `@ClusterBroadcast` method returned cannot be
- * announced that way. `CLUSTER_AFTER_COMMIT`: the transaction is committed, but not everything held for it could be
+ * announced that way. `CLUSTER_DATA_SOURCE_NOT_READY`: not initialized yet.
+ * `CLUSTER_AFTER_COMMIT`: the transaction is committed, but not everything held for it could be
  * published.
  */
 export type ClusterUsageErrorCode =
@@ -21,6 +22,7 @@ export type ClusterUsageErrorCode =
   | 'CLUSTER_NOT_BOUND'
   | 'CLUSTER_SHARED_INSTANCE'
   | 'CLUSTER_INVALID_RESULT'
+  | 'CLUSTER_DATA_SOURCE_NOT_READY'
   | 'CLUSTER_AFTER_COMMIT';
 
 /** The library is used in a way that cannot work. The message says where, why, and what to write instead. */

@@ -1,1 +1,57 @@
-export {};
+/** The public face: everything an application on Nest needs, `rookery/discovery` and the types of `rookery/mesh` included. */
+export { ClusterModule } from './cluster.module.js';
+export { Cluster } from './cluster.js';
+export { ClusterLifecycle, type ClusterPhase } from './cluster.lifecycle.js';
+export type { ClusterOptions, ClusterOptionsFactory } from './cluster.options.js';
+export { CLUSTER_ENVIRONMENT } from './cluster.tokens.js';
+export { ClusterUsageError, type ClusterUsageErrorCode } from './errors.js';
+export { afterCommit, CommitScope } from './events/after-commit.js';
+export { bindCluster, type BroadcastTarget } from './events/cluster-binding.js';
+export {
+  ClusterBroadcast,
+  type ClusterBroadcastDecorator,
+  type ConfirmOptions,
+} from './events/cluster-broadcast.decorator.js';
+// As a whole: only what is re-exported this way can be added to with `declare module 'rookery'`.
+export * from './events/cluster-event-map.js';
+export { ClusterCtx, ClusterPayload } from './events/event-params.decorator.js';
+export type { ClusterRequest } from './events/handler-pipeline.js';
+export { type ClusterEventHandlerDecorator, OnClusterEvent } from './events/on-cluster-event.decorator.js';
+export { type ClusterGapHandlerDecorator, OnClusterGap } from './events/on-cluster-gap.decorator.js';
+export { type MemberHandlerDecorator, OnMember } from './events/on-member.decorator.js';
+
+export { dns, kubernetesDns, local, staticPeers } from 'rookery/discovery';
+export type {
+  DiscoveryContext,
+  DiscoverySelf,
+  DiscoveryStrategy,
+  DnsOptions,
+  KubernetesDnsOptions,
+  LocalOptions,
+  PeerAddress,
+} from 'rookery/discovery';
+export { ClusterError, ClusterOptionsError } from 'rookery/mesh';
+export type {
+  ClusterErrorCode,
+  ConfirmedPublication,
+  DialStats,
+  EventContext,
+  EventHandler,
+  Freshness,
+  Gap,
+  GapReason,
+  LinkStats,
+  LogFields,
+  Logger,
+  Member,
+  MemberEvent,
+  MemberMetadata,
+  MemberStatus,
+  MeshLimits,
+  MeshOptions,
+  MeshStats,
+  NodeEvents,
+  PayloadOf,
+  SubscribeOptions,
+  TopicOf,
+} from 'rookery/mesh';

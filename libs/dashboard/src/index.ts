@@ -1,1 +1,3 @@
-export {};
+/** `rookery/dashboard`: look at a running node. */
+export { type ClusterView, clusterView, type LinkView, type ViewedCluster } from './cluster-view.js';
+export { DashboardModule, type DashboardOptions } from './dashboard.module.js';

@@ -73,8 +73,7 @@ export class FlagDatabase implements OnApplicationShutdown {
   async #open(): Promise<DataSource> {
     if (this.#closed) throw new Error('the application is shutting down');
     const { location, readOnly } = this.options;
-    // SQLite would make the file, and TypeORM its folder: both belong to the writer.
-    if (readOnly && location.kind === 'file') await access(location.path);
+    if (readOnly && location.kind === 'file') await mustExist(location.path);
     const dataSource = flagDataSource(this.options, (error) =>
       this.#logger.warn(`An idle connection to ${placeOf(location)} broke: ${describeError(error)}.`),
     );
@@ -112,6 +111,15 @@ export class FlagDatabase implements OnApplicationShutdown {
 
   #pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.#clock.after(delayMs, resolve));
+  }
+}
+
+/** Opening would make the file, and even its folder. Both belong to whoever writes. */
+async function mustExist(path: string): Promise<void> {
+  try {
+    await access(path);
+  } catch (cause) {
+    throw new Error('it does not exist yet, or may not be read; whoever writes the flags makes it', { cause });
   }
 }
 

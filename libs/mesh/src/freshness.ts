@@ -34,7 +34,7 @@ export interface FreshnessFacts {
 const HANDLER_LAG_MS = 6_000;
 
 /** Outcomes that leave open whether somebody is there; all others prove that no peer of ours is. */
-const OPEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['new', 'dialling', 'timeout', 'unreachable', 'closed', 'busy']);
+const OPEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['new', 'dialling', 'timeout', 'unreachable', 'closed', 'busy', 'reset']);
 
 export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
   const reasons: string[] = [];

@@ -26,9 +26,9 @@ export class ClusterExplorer {
    *
    * @throws ClusterUsageError `CLUSTER_IMPORTED_TWICE`, `CLUSTER_SHARED_INSTANCE`
    */
-  async bind(): Promise<void> {
+  bind(): void {
     this.assertOnlyOne();
-    for (const { instance, wrapper } of await findHosts(this.discovery)) {
+    for (const { instance, wrapper } of findHosts(this.discovery)) {
       if (instance === undefined || !wrapper.isNotMetatype || !wantsCluster(instance)) continue;
       bindCluster(instance, this.cluster);
       this.bound.push(instance);
@@ -39,8 +39,8 @@ export class ClusterExplorer {
    * Subscribes every handler. What a handler needs of Nest's pipeline is decided here, once.
    * @throws ClusterUsageError `CLUSTER_UNGUARDED_OVERRIDE`, `CLUSTER_ENHANCER_MISSING`
    */
-  async subscribe(): Promise<void> {
-    for (const host of await findHosts(this.discovery)) {
+  subscribe(): void {
+    for (const host of findHosts(this.discovery)) {
       for (const method of markedMethods(host.prototype)) {
         for (const mark of method.marks) this.unsubscribers.push(this.subscribeTo(mark, host, method));
       }

@@ -15,9 +15,9 @@ const CONTEXT = 6;
 
 /** Gives Nest's pipeline the value of a parameter from the `(payload, context)` that a handler is called with. */
 export const eventParams = {
-  exchangeKeyForValue(kind: number, property: string | undefined, [payload, context]: unknown[]): unknown {
+  exchangeKeyForValue(kind: number, property: unknown, [payload, context]: readonly unknown[]): unknown {
     const value = kind === PAYLOAD ? payload : kind === CONTEXT ? context : undefined;
-    return property === undefined || property === '' ? value : (value as Record<string, unknown> | undefined)?.[property];
+    return typeof property === 'string' ? (value as Record<string, unknown> | undefined)?.[property] : value;
   },
 };
 

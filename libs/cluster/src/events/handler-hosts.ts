@@ -16,12 +16,12 @@ export interface HandlerHost {
  * Every provider and controller whose class can be known, each instance once: an alias, and a factory that hands on
  * somebody else's instance, is no host of its own.
  */
-export async function findHosts(discovery: DiscoveryService): Promise<HandlerHost[]> {
+export function findHosts(discovery: DiscoveryService): HandlerHost[] {
   const wrappers = [...discovery.getProviders(), ...discovery.getControllers()].filter((wrapper) => !wrapper.isAlias);
   const hosts = wrappers.filter((wrapper) => !wrapper.isNotMetatype).map(hostOfClass);
   const known = new Set(hosts.map(({ instance }) => instance));
   for (const wrapper of wrappers.filter((candidate) => candidate.isNotMetatype)) {
-    const host = await hostOfMadeInstance(wrapper);
+    const host = hostOfMadeInstance(wrapper);
     if (host === undefined || known.has(host.instance)) continue;
     known.add(host.instance);
     hosts.push(host);
@@ -35,9 +35,9 @@ function hostOfClass(wrapper: InstanceWrapper): HandlerHost {
 }
 
 /** Of what `useFactory` and `useValue` provide, the class is known by the instance alone. */
-async function hostOfMadeInstance(wrapper: InstanceWrapper): Promise<HandlerHost | undefined> {
+function hostOfMadeInstance(wrapper: InstanceWrapper): HandlerHost | undefined {
   if (!hasOneInstance(wrapper)) return undefined;
-  const instance: unknown = await wrapper.instance;
+  const instance: unknown = wrapper.instance;
   if (typeof instance !== 'object' || instance === null) return undefined;
   const prototype = Object.getPrototypeOf(instance) as object | null;
   if (prototype === null || prototype === Object.prototype) return undefined;

@@ -19,7 +19,7 @@ export interface ClusterRequest {
 /** Calls a handler. Fails as the handler does; a promise, if any, settles when it is done. */
 export type Invoke = (payload: unknown, context?: EventContext) => unknown;
 
-type MethodOf = Record<string, Invoke>;
+type MethodOf = Record<string, (...args: unknown[]) => unknown>;
 
 @Injectable()
 export class HandlerPipeline {

@@ -8,6 +8,9 @@ export interface BackoffLimits {
 /** For a peer that does not answer. */
 export const RETRY: BackoffLimits = { baseMs: 100, capMs: 5_000 };
 
+/** For one that hung up: a process that is ending refuses a moment later, which is evidence. */
+export const RETRY_RESET: BackoffLimits = { baseMs: 25, capMs: 5_000 };
+
 /** For one that answered and refused us for a reason that only a person can mend. */
 export const RETRY_REJECTED: BackoffLimits = { baseMs: 5_000, capMs: 60_000 };
 

@@ -2,7 +2,7 @@
 import { addressKey, type PeerAddress } from 'rookery/discovery';
 import type { Clock, Random, Timer } from '@rookery/runtime';
 import type { Connection, DialFailureKind, Transport } from '../transport/transport.js';
-import { backoffMs, RETRY, RETRY_REJECTED } from './backoff.js';
+import { backoffMs, RETRY, RETRY_REJECTED, RETRY_RESET } from './backoff.js';
 
 /**
  * What came of the last dial. Beside the failures of a dial: `new` before the first, `dialling`, `linked`, `closed` when
@@ -120,7 +120,7 @@ export class Dialer {
   noteFailure(target: DialTarget, outcome: DialOutcome): void {
     target.outcome = outcome;
     target.attempts++;
-    const limits = REJECTIONS.has(outcome) ? RETRY_REJECTED : RETRY;
+    const limits = REJECTIONS.has(outcome) ? RETRY_REJECTED : outcome === 'reset' ? RETRY_RESET : RETRY;
     target.notBefore = this.clock.now() + backoffMs(target.attempts, limits, this.random.next());
   }
 

@@ -127,7 +127,7 @@ export class TlsTransport implements Transport {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on('error', (error) => fail(classifyDialError(error)));
-    socket.on('close', () => fail({ kind: 'foreign', message: 'closed during the handshake' }));
+    socket.on('close', () => fail({ kind: 'reset', message: 'closed during the handshake' }));
     socket.once('secureConnect', () => {
       if (!isAsPinned(socket)) return fail({ kind: 'foreign', message: 'negotiated something else than was pinned' });
       if (settle()) onConnection(new TlsConnection(socket, true, use.id));
@@ -184,6 +184,8 @@ function listenError(address: PeerAddress, error: NodeJS.ErrnoException): Cluste
 
 const FAILURE_KINDS: Readonly<Record<string, DialFailureKind>> = {
   ECONNREFUSED: 'refused',
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
   ETIMEDOUT: 'timeout',
   EHOSTUNREACH: 'unreachable',
   ENETUNREACH: 'unreachable',

@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigError, readReplicaConfig } from './replica-config.js';
+
+const read = (environment: Record<string, string>) => readReplicaConfig(environment, { httpPort: 3001 });
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    read(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('readReplicaConfig', () => {
+  it('works with no variable at all, for replicas of one machine', () => {
+    expect(read({})).toEqual({
+      http: { host: '127.0.0.1', port: 3001 },
+      cluster: {
+        cluster: undefined,
+        name: undefined,
+        cookie: undefined,
+        listen: { host: undefined, port: undefined },
+        discovery: { kind: 'local' },
+      },
+      flags: { databaseUrl: undefined, file: undefined },
+    });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(read({ HTTP_PORT: '', DATABASE_URL: ' ', CLUSTER_DNS: '' })).toEqual(read({}));
+  });
+
+  it('finds peers by DNS, at the port where it listens itself', () => {
+    const { cluster } = read({ CLUSTER_DNS: 'app.local', CLUSTER_COOKIE: 'a long enough secret', CLUSTER_PORT: '5000' });
+    expect(cluster).toMatchObject({
+      listen: { host: '0.0.0.0', port: 5000 },
+      discovery: { kind: 'dns', hostname: 'app.local', port: 5000 },
+    });
+  });
+
+  it('takes a list of peers, IPv6 among them', () => {
+    const { cluster } = read({ CLUSTER_PEERS: 'a:1, 10.0.0.2:2,[::1]:3', CLUSTER_COOKIE: 'a long enough secret' });
+    expect(cluster.listen).toEqual({ host: '0.0.0.0', port: 4370 });
+    expect(cluster.discovery).toEqual({
+      kind: 'peers',
+      peers: [
+        { host: 'a', port: 1 },
+        { host: '10.0.0.2', port: 2 },
+        { host: '[::1]', port: 3 },
+      ],
+    });
+  });
+
+  it('takes port 0, which lets the system choose', () => {
+    expect(read({ HTTP_PORT: '0' }).http.port).toBe(0);
+  });
+
+  it('names every variable that is missing or wrong in one error', () => {
+    const problems = problemsOf({
+      HTTP_PORT: '80000',
+      CLUSTER_PORT: 'x',
+      CLUSTER_DNS: 'app.local',
+      CLUSTER_PEERS: 'nowhere',
+      DATABASE_URL: 'mysql://me:secret@host/db',
+      FLAGS_FILE: 'flags.db',
+    });
+    for (const name of ['HTTP_PORT', 'CLUSTER_PORT', 'CLUSTER_DNS', 'CLUSTER_PEERS', 'CLUSTER_COOKIE', 'DATABASE_URL', 'FLAGS_FILE']) {
+      expect(problems.join('\n')).toContain(name);
+    }
+    expect(problems.join('\n')).not.toContain('secret@');
+  });
+
+  it.each(['a', 'a:', ':1', 'a:0', 'a:65536', 'a:b', 'a:1,,b:2', '::1:3'])('refuses %s as a list of peers', (list) => {
+    expect(problemsOf({ CLUSTER_PEERS: list, CLUSTER_COOKIE: 'a long enough secret' })).toEqual([
+      expect.stringContaining('CLUSTER_PEERS'),
+    ]);
+  });
+});

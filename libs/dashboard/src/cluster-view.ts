@@ -1,0 +1,56 @@
+/** What the dashboard shows of a node, as plain data. */
+import type { Cluster, DialStats, Freshness, Member } from 'rookery';
+
+/** A link to a peer. */
+export interface LinkView {
+  /** The peer's incarnation; its name and address are in `members`. */
+  readonly member: string;
+  readonly name: string;
+  /** Whether this node dialled. */
+  readonly isDialled: boolean;
+  readonly remoteAddress: string;
+  /** Milliseconds; null before the first answer, and on the end that does not dial. */
+  readonly roundTripMs: number | null;
+  /** Publications that the peer did not acknowledge yet. */
+  readonly lag: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+/** One node's view of the cluster. Members' metadata is shown, as every member sees it anyway; no cookies, no keys. */
+export interface ClusterView {
+  readonly self: Member;
+  /** Everybody else that this node knows: up, suspect, lost and left. */
+  readonly members: readonly Member[];
+  readonly links: readonly LinkView[];
+  readonly freshness: Freshness;
+  /** This node's own publications: the newest sequence number, the oldest one held, and the bytes held. */
+  readonly log: { readonly head: number; readonly first: number; readonly bytes: number };
+  /** What came of every address that discovery lists. */
+  readonly discovery: readonly DialStats[];
+}
+
+/** What {@link clusterView} reads. */
+export type ViewedCluster = Pick<Cluster, 'self' | 'members' | 'stats' | 'freshness'>;
+
+export function clusterView(cluster: ViewedCluster): ClusterView {
+  const { log, links, discovery } = cluster.stats();
+  return {
+    self: cluster.self,
+    members: [...cluster.members(), ...cluster.members('lost'), ...cluster.members('left')],
+    // Named one by one: what stats learn to tell later may not be meant for a web page.
+    links: links.map((link) => ({
+      member: link.member.incarnation,
+      name: link.member.name,
+      isDialled: link.isDialled,
+      remoteAddress: link.remoteAddress,
+      roundTripMs: link.roundTripMs ?? null,
+      lag: link.lag,
+      bytesSent: link.bytesSent,
+      bytesReceived: link.bytesReceived,
+    })),
+    freshness: cluster.freshness(),
+    log: { head: log.head, first: log.first, bytes: log.bytes },
+    discovery: discovery.map(({ address, strategy, outcome, member }) => ({ address, strategy, outcome, member })),
+  };
+}

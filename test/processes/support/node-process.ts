@@ -1,0 +1,198 @@
+/** Drives nodes in processes of their own: spawn, ask, signal, and wait for what they report. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export const COOKIE = 'b5a1c0ffee5e7aab90d21f00c0de4242';
+
+export interface NodeEvent {
+  readonly event: string;
+  readonly at: number;
+  readonly name?: string;
+  readonly incarnation?: string;
+  readonly reason?: string;
+  readonly missed?: number;
+  readonly message?: string;
+}
+
+export interface HeardStream {
+  readonly last: number;
+  readonly count: number;
+  readonly missed: number;
+  readonly firstAt: number;
+  readonly replayed: number;
+}
+
+interface Answer {
+  readonly id?: number;
+  readonly result?: unknown;
+  readonly error?: string;
+}
+
+type Discovery = readonly (readonly ['static', readonly { host: string; port: number }[]] | readonly ['dns', object])[];
+
+/** Wall time with the precision of the monotonic clock: comparable between processes of one host. */
+export const wallMs = (): number => performance.timeOrigin + performance.now();
+
+/** The package as it would be installed: made by `npm run build`. */
+const PACKAGE_ROOT = process.env['ROOKERY_PACKAGE'] ?? join(process.cwd(), 'dist/rookery');
+
+export class NodeProcess {
+  private static readonly all = new Set<NodeProcess>();
+  readonly events: NodeEvent[] = [];
+  incarnation = '';
+  port = 0;
+  listeningAt = 0;
+  readyAt = 0;
+  private readonly child: ChildProcess;
+  private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  private nextId = 1;
+
+  private constructor(readonly name: string) {
+    NodeProcess.all.add(this);
+    const script = join(process.cwd(), 'test/processes/support/node-process.mjs');
+    this.child = fork(script, [PACKAGE_ROOT], { execArgv: ['--expose-gc'], serialization: 'advanced' });
+    this.child.on('message', (message: Answer & NodeEvent) => this.onMessage(message));
+    this.child.on('exit', (code, signal) => {
+      NodeProcess.all.delete(this);
+      for (const { reject } of this.waiting.values()) reject(new Error(`${this.name} ended (${code ?? signal})`));
+    });
+  }
+
+  /** Starts a node and waits until its first mesh is formed. */
+  static async start(
+    name: string,
+    discovery: Discovery,
+    options: Record<string, unknown> = {},
+  ): Promise<NodeProcess> {
+    const node = await NodeProcess.spawn(name);
+    await node.open(discovery, options);
+    return node;
+  }
+
+  /** Only the process: its mesh is opened by {@link open}. */
+  static async spawn(name: string): Promise<NodeProcess> {
+    const node = new NodeProcess(name);
+    await node.until(() => node.events.some(({ event }) => event === 'spawned'), 'the process runs');
+    return node;
+  }
+
+  async open(discovery: Discovery, options: Record<string, unknown> = {}): Promise<void> {
+    const result = await this.ask<{
+      address: { port: number };
+      incarnation: string;
+      listeningAt: number;
+      readyAt: number;
+    }>('start', {
+      options: { name: this.name, cookie: COOKIE, listen: { host: '127.0.0.1', port: 0 }, ...options },
+      discovery,
+    });
+    this.port = result.address.port;
+    this.incarnation = result.incarnation;
+    this.listeningAt = result.listeningAt;
+    this.readyAt = result.readyAt;
+  }
+
+  /** Ends whatever is still running; for `afterEach`. */
+  static async endAll(): Promise<void> {
+    await Promise.all([...NodeProcess.all].map((node) => node.end('SIGKILL')));
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  ask<T>(command: string, argument?: unknown): Promise<T> {
+    const id = this.nextId++;
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.child.send({ id, command, argument });
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Sends a signal and waits for the process to end; resolves with its exit code. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode;
+    const exited = once(this.child, 'exit') as Promise<[number | null]>;
+    this.child.kill(signal);
+    // A stopped process ends only after it goes on.
+    this.child.kill('SIGCONT');
+    return (await exited)[0];
+  }
+
+  /** The first event of that kind about the node `name`, now or later. */
+  async event(kind: string, name?: string, since = 0): Promise<NodeEvent> {
+    const find = (): NodeEvent | undefined =>
+      this.events.find(({ event, name: who, at }) => event === kind && at >= since && (name === undefined || who === name));
+    await this.until(() => find() !== undefined, `${kind} ${name ?? ''}`);
+    return find()!;
+  }
+
+  ofKind(kind: string): NodeEvent[] {
+    return this.events.filter(({ event }) => event === kind);
+  }
+
+  async heard(): Promise<{ heard: Record<string, HeardStream>; anomalies: string[] }> {
+    return this.ask('heard');
+  }
+
+  /** What this node heard of the stream of one sender. */
+  async stream(from: NodeProcess, stream: string): Promise<HeardStream | undefined> {
+    const { heard } = await this.heard();
+    return heard[`${from.name}/${from.incarnation}/${stream}`];
+  }
+
+  /** Waits until the stream reached `last`. */
+  async reached(from: NodeProcess, stream: string, last: number, timeoutMs = 30_000): Promise<HeardStream> {
+    await this.until(async () => ((await this.stream(from, stream))?.last ?? 0) >= last, `${stream} ${last}`, timeoutMs);
+    return (await this.stream(from, stream))!;
+  }
+
+  async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
+    await until(condition, `${this.name}: ${what}`, timeoutMs);
+  }
+
+  private onMessage(message: Answer & NodeEvent): void {
+    if (message.id === undefined) {
+      this.events.push(message);
+      return;
+    }
+    const waiting = this.waiting.get(message.id);
+    this.waiting.delete(message.id);
+    if (message.error === undefined) waiting?.resolve(message.result);
+    else waiting?.reject(new Error(`${this.name}: ${message.error}`));
+  }
+}
+
+/** Waits for a condition, looking often; fails with what it waited for. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 30_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for: ${what}`);
+    await delay(5);
+  }
+}
+
+/** A free port of loopback. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export const seed = (...ports: number[]): Discovery => [
+  ['static', ports.map((port) => ({ host: '127.0.0.1', port }))],
+];
