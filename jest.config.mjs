@@ -1,16 +1,20 @@
+/** The suites that need nothing but Node: whatever else they need, they bring or leave out. */
+import { faces } from './tools/layers.mjs';
+
+/** Folders of `test/` with a configuration of their own: they need a build, a browser or a name server. */
+const APART = ['browser', 'dns', 'package', 'processes'];
+
 /** @type {import('jest').Config} */
 export default {
   rootDir: '.',
   testEnvironment: 'node',
   testMatch: ['<rootDir>/{apps,libs,test}/**/*.spec.ts'],
+  testPathIgnorePatterns: ['/node_modules/', `<rootDir>/test/(${APART.join('|')})/`],
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   transform: { '^.+\\.ts$': ['@swc/jest'] },
   moduleNameMapper: {
-    '^@rookery/([a-z-]+)$': '<rootDir>/libs/$1/src/index.ts',
-    '^rookery$': '<rootDir>/libs/cluster/src/index.ts',
-    '^rookery/mesh$': '<rootDir>/libs/node/src/index.ts',
-    '^rookery/(discovery|dashboard)$': '<rootDir>/libs/$1/src/index.ts',
+    ...Object.fromEntries([...faces].map(([alias, source]) => [`^${alias}$`, `<rootDir>/${source}`])),
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/'],

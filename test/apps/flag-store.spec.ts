@@ -7,6 +7,7 @@ import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import type { FeatureFlagsOptions } from '../../libs/feature-flags/src/feature-flags.options.js';
 import { eventually } from './support/eventually.js';
+import { freezableProxy } from './support/freezable-proxy.js';
 import { openStore, type OpenStore } from './support/flag-store.js';
 import { forkTypescript } from './support/fork-typescript.js';
 import { type PostgresServer, postgresUnavailable, startPostgres } from './support/postgres.js';
@@ -205,14 +206,15 @@ describeWithPostgres(`FlagStore on Postgres${noPostgres === undefined ? '' : ` (
     server = await startPostgres();
   }, 60_000);
   afterAll(() => server.stop());
-  afterEach(async () => {
-    await openStore({ databaseUrl: server.url }).store.all(); // leaves the table in place, whatever the test did
+  let databaseUrl: string;
+  beforeEach(async () => {
+    databaseUrl = await server.newDatabase();
   });
 
-  behavesAsAStore(() => ({ databaseUrl: server.url }));
+  behavesAsAStore(() => ({ databaseUrl }));
 
   it('survives a crash of the server while idle, and finds it again', async () => {
-    const store = open({ databaseUrl: server.url });
+    const store = open({ databaseUrl });
     await store.put('idle', { enabled: true });
     await server.crash();
     await expect(store.put('idle', { enabled: false })).rejects.toEqual(unavailable);
@@ -222,9 +224,9 @@ describeWithPostgres(`FlagStore on Postgres${noPostgres === undefined ? '' : ` (
   }, 30_000);
 
   it('does not claim to know what became of a write that the server took to its grave', async () => {
-    const store = open({ databaseUrl: server.url });
+    const store = open({ databaseUrl });
     await store.put('locked', { enabled: true });
-    const other = new pg.Client({ connectionString: server.url });
+    const other = new pg.Client({ connectionString: databaseUrl });
     other.on('error', () => undefined); // it dies with the server
     await other.connect();
     await other.query(`BEGIN; UPDATE feature_flags SET description = 'mine' WHERE "key" = 'locked'`);
@@ -234,6 +236,21 @@ describeWithPostgres(`FlagStore on Postgres${noPostgres === undefined ? '' : ` (
     await server.crash();
     await refused;
     await server.restart();
+  }, 30_000);
+
+  it('leaves a connection that fell silent for a new one', async () => {
+    const proxy = await freezableProxy(Number(new URL(databaseUrl).port));
+    try {
+      const url = new URL(databaseUrl);
+      url.port = String(proxy.port);
+      const store = open({ databaseUrl: url.href });
+      await store.put('a', { enabled: true });
+      proxy.freeze();
+      await expect(store.put('a', { enabled: false })).rejects.toMatchObject({ outcome: 'unknown' });
+      expect(await store.put('a', { enabled: false })).toMatchObject({ created: false });
+    } finally {
+      proxy.close();
+    }
   }, 30_000);
 
   it('gives up on a server that accepts and then says nothing', async () => {
@@ -252,7 +269,8 @@ describeWithPostgres(`FlagStore on Postgres${noPostgres === undefined ? '' : ` (
   }, 30_000);
 
   it('refuses to write when opened for reading only', async () => {
-    await expect(open({ databaseUrl: server.url, readOnly: true }).put('a', { enabled: true })).rejects.toMatchObject({
+    await open({ databaseUrl }).all();
+    await expect(open({ databaseUrl, readOnly: true }).put('a', { enabled: true })).rejects.toMatchObject({
       code: 'FLAGS_DATABASE_UNAVAILABLE',
       outcome: 'refused',
     });

@@ -2,7 +2,7 @@
 import { decode, encode } from '@rookery/mesh';
 import { encodeTopic, matches } from '@rookery/pubsub';
 import {
-  Cluster,
+  type Cluster,
   type ConfirmedPublication,
   type EventContext,
   type EventHandler,
@@ -175,7 +175,11 @@ export class FakeCluster implements Face {
 
   private deliver(subscription: Subscription, payload: unknown, context: EventContext): void {
     if (subscription.busy === undefined) this.hold(subscription, this.call(subscription, payload, context));
-    else this.hold(subscription, subscription.busy.then(() => this.call(subscription, payload, context)));
+    else
+      this.hold(
+        subscription,
+        subscription.busy.then(() => this.call(subscription, payload, context)),
+      );
   }
 
   private hold(subscription: Subscription, done: Promise<void> | undefined): void {

@@ -1,14 +1,7 @@
 import { Controller, Injectable, Module } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
 import { describe, expect, it, jest } from '@jest/globals';
-import {
-  type EventContext,
-  type Gap,
-  type MemberEvent,
-  OnClusterEvent,
-  OnClusterGap,
-  OnMember,
-} from 'rookery';
+import { type EventContext, type Gap, type MemberEvent, OnClusterEvent, OnClusterGap, OnMember } from 'rookery';
 import { defer, of, throwError } from 'rxjs';
 import { appWith, start } from './app.js';
 import { FakeCluster, memberNamed } from './fake-cluster.js';
@@ -18,7 +11,7 @@ let heard: string[] = [];
 
 @Injectable()
 class Flags {
-  @OnClusterEvent('flag.changed')
+  @OnClusterEvent('price.changed')
   onChanged(key: string): void {
     heard.push(`Flags:${key}`);
   }
@@ -38,7 +31,7 @@ describe('a handler', () => {
     const contexts: EventContext[] = [];
     @Injectable()
     class Listener {
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       onChanged(key: string, context: EventContext): void {
         heard.push(key);
         contexts.push(context);
@@ -49,9 +42,9 @@ describe('a handler', () => {
     const create = jest.spyOn(app.get(ExternalContextCreator), 'create');
     await app.init();
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     expect(heard).toEqual(['checkout']);
-    expect(contexts[0]).toMatchObject({ topic: 'flag.changed', from: { name: 'api-1' }, seq: 1 });
+    expect(contexts[0]).toMatchObject({ topic: 'price.changed', from: { name: 'api-1' }, seq: 1 });
     expect(create).not.toHaveBeenCalled();
     await app.close();
   });
@@ -69,7 +62,7 @@ describe('a handler', () => {
     heard = [];
     @Controller()
     class FlagsController {
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       onChanged(key: string): void {
         heard.push(`controller:${key}`);
       }
@@ -77,7 +70,7 @@ describe('a handler', () => {
     const cluster = new FakeCluster();
     const app = await start({ controllers: [FlagsController] }, cluster);
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     expect(heard).toEqual(['controller:checkout']);
     await app.close();
   });
@@ -96,8 +89,8 @@ describe('a handler', () => {
     @Injectable()
     class Listener {
       @OnClusterEvent('user.*')
-      @OnClusterEvent('flag.>')
-      @OnClusterEvent('flag.>')
+      @OnClusterEvent('price.>')
+      @OnClusterEvent('price.>')
       on(payload: string, { topic }: EventContext): void {
         heard.push(`${topic}=${payload}`);
       }
@@ -105,11 +98,11 @@ describe('a handler', () => {
     const cluster = new FakeCluster();
     const app = await start({ providers: [Listener] }, cluster);
 
-    expect(topicsOf(cluster)).toEqual(['user.*', 'flag.>']);
+    expect(topicsOf(cluster)).toEqual(['user.*', 'price.>']);
     cluster.publish('user.banned', 'u1');
-    cluster.publish('flag.changed.eu', 'f1');
+    cluster.publish('price.changed.eu', 'f1');
     cluster.publish('user.banned.eu', 'u2');
-    expect(heard).toEqual(['user.banned=u1', 'flag.changed.eu=f1']);
+    expect(heard).toEqual(['user.banned=u1', 'price.changed.eu=f1']);
     await app.close();
   });
 
@@ -117,11 +110,11 @@ describe('a handler', () => {
     heard = [];
     @Injectable()
     class Two {
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       first(key: string): void {
         heard.push(`first:${key}`);
       }
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       second(key: string): void {
         heard.push(`second:${key}`);
       }
@@ -129,7 +122,7 @@ describe('a handler', () => {
     const cluster = new FakeCluster();
     const app = await start({ providers: [Two, Flags] }, cluster);
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     expect(heard.sort()).toEqual(['Flags:checkout', 'first:checkout', 'second:checkout']);
     await app.close();
   });
@@ -139,7 +132,7 @@ describe('a handler', () => {
     const app = await start({ providers: [Flags] }, cluster);
     const spy = jest.spyOn(app.get(Flags), 'onChanged').mockImplementation(() => undefined);
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     expect(spy).toHaveBeenCalledTimes(1);
     await app.close();
   });
@@ -181,7 +174,7 @@ describe('a handler is found once', () => {
     heard = [];
     abstract class Base {
       protected abstract readonly name: string;
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       onChanged(key: string): void {
         heard.push(`${this.name}:${key}`);
       }
@@ -193,7 +186,7 @@ describe('a handler is found once', () => {
     const cluster = new FakeCluster();
     const app = await start({ providers: [Child] }, cluster);
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     expect(heard).toEqual(['child:checkout']);
     expect(labelsOf(cluster)).toEqual(['Child.onChanged']);
     await app.close();
@@ -211,7 +204,7 @@ describe('a handler is found once', () => {
     const cluster = new FakeCluster();
     const app = await start({ providers: [Child] }, cluster);
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     expect(heard).toEqual(['child', 'Flags:checkout']);
     expect(cluster.subscriptions.size).toBe(1);
     await app.close();
@@ -220,13 +213,13 @@ describe('a handler is found once', () => {
   it('on an override with decorators, which replace those of the base class', async () => {
     @Injectable()
     class Child extends Flags {
-      @OnClusterEvent('flag.replaced')
+      @OnClusterEvent('price.replaced')
       override onChanged(): void {}
     }
     const cluster = new FakeCluster();
     const app = await start({ providers: [Child] }, cluster);
 
-    expect(topicsOf(cluster)).toEqual(['flag.replaced']);
+    expect(topicsOf(cluster)).toEqual(['price.replaced']);
     await app.close();
   });
 
@@ -246,7 +239,7 @@ describe('a handler is found once', () => {
     const cluster = new FakeCluster();
     const app = await start({ providers: [made] }, cluster);
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     expect(heard).toEqual(['Flags:checkout']);
     await app.close();
   });
@@ -256,13 +249,24 @@ describe('a handler is found once', () => {
     const cluster = new FakeCluster();
     const app = await start({ providers: [{ provide: 'VALUE', useValue: new Flags() }] }, cluster);
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     expect(heard).toEqual(['Flags:checkout']);
     await app.close();
   });
 
   it('and values of every kind are passed over', async () => {
-    const values = [null, undefined, 1, 'text', Symbol('s'), () => undefined, Object.create(null), [], new Map(), Flags];
+    const values = [
+      null,
+      undefined,
+      1,
+      'text',
+      Symbol('s'),
+      () => undefined,
+      Object.create(null),
+      [],
+      new Map(),
+      Flags,
+    ];
     const cluster = new FakeCluster();
     const app = await start(
       { providers: values.map((useValue, i) => ({ provide: `VALUE_${i}`, useValue: useValue as unknown })) },
@@ -275,7 +279,9 @@ describe('a handler is found once', () => {
 
   it('unless a test replaces its class', async () => {
     const cluster = new FakeCluster();
-    const builder = appWith({ providers: [Flags] }, cluster).overrideProvider(Flags).useValue({ onChanged: () => undefined });
+    const builder = appWith({ providers: [Flags] }, cluster)
+      .overrideProvider(Flags)
+      .useValue({ onChanged: () => undefined });
     const app = await (await builder.compile()).init();
 
     expect(cluster.subscriptions.size).toBe(0);
@@ -288,15 +294,15 @@ describe('a handler that fails', () => {
     heard = [];
     @Injectable()
     class Failing {
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       throws(): void {
         throw new Error('thrown');
       }
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       async rejects(): Promise<void> {
         await Promise.reject(new Error('rejected'));
       }
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       observes() {
         return throwError(() => new Error('observed'));
       }
@@ -304,13 +310,15 @@ describe('a handler that fails', () => {
     const cluster = new FakeCluster();
     const app = await start({ providers: [Failing, Flags] }, cluster);
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     await cluster.settled();
     expect(heard).toEqual(['Flags:checkout']);
-    expect(cluster.failures.map(({ label, topic, error }) => `${label} ${topic} ${(error as Error).message}`).sort()).toEqual([
-      'Failing.observes flag.changed observed',
-      'Failing.rejects flag.changed rejected',
-      'Failing.throws flag.changed thrown',
+    expect(
+      cluster.failures.map(({ label, topic, error }) => `${label} ${topic} ${(error as Error).message}`).sort(),
+    ).toEqual([
+      'Failing.observes price.changed observed',
+      'Failing.rejects price.changed rejected',
+      'Failing.throws price.changed thrown',
     ]);
     await app.close();
   });
@@ -322,7 +330,7 @@ describe('a handler that takes its time', () => {
     const gates = [deferred(), deferred()];
     @Injectable()
     class Slow {
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       async on(index: number): Promise<void> {
         heard.push(`begin ${index}`);
         await gates[index]!.promise;
@@ -332,8 +340,8 @@ describe('a handler that takes its time', () => {
     const cluster = new FakeCluster();
     const app = await start({ providers: [Slow] }, cluster);
 
-    cluster.publish('flag.changed', 0);
-    cluster.publish('flag.changed', 1);
+    cluster.publish('price.changed', 0);
+    cluster.publish('price.changed', 1);
     gates[1]!.resolve(undefined);
     gates[0]!.resolve(undefined);
     await cluster.settled();
@@ -345,7 +353,7 @@ describe('a handler that takes its time', () => {
     heard = [];
     @Injectable()
     class Observing {
-      @OnClusterEvent('flag.changed')
+      @OnClusterEvent('price.changed')
       on(key: string) {
         return defer(() => {
           heard.push(key);
@@ -356,7 +364,7 @@ describe('a handler that takes its time', () => {
     const cluster = new FakeCluster();
     const app = await start({ providers: [Observing] }, cluster);
 
-    cluster.publish('flag.changed', 'checkout');
+    cluster.publish('price.changed', 'checkout');
     await cluster.settled();
     expect(heard).toEqual(['checkout']);
     expect(cluster.failures).toEqual([]);
@@ -371,7 +379,7 @@ describe('gap and member handlers', () => {
   @Injectable()
   class Watcher {
     @OnClusterGap()
-    @OnClusterGap('flag.*')
+    @OnClusterGap('price.*')
     onGap({ from, missed }: Gap): void {
       heard.push(`${from.name} missed ${missed}`);
     }
@@ -391,7 +399,7 @@ describe('gap and member handlers', () => {
     await cluster.becomes('lost', event);
     await cluster.becomes('up', event);
     expect(heard).toEqual(['api-2 missed 3', 'api-2 missed 3', 'api-2: connection refused']);
-    expect([...cluster.gapSubscriptions].map(({ topic }) => topic)).toEqual([undefined, 'flag.*']);
+    expect([...cluster.gapSubscriptions].map(({ topic }) => topic)).toEqual([undefined, 'price.*']);
     expect([...cluster.memberSubscriptions].map(({ status }) => status)).toEqual(['lost', 'left']);
     const owner = app.get(Watcher);
     expect([...cluster.gapSubscriptions][0]!.options).toEqual({ label: 'Watcher.onGap', owner });
@@ -406,7 +414,13 @@ describe('gap and member handlers', () => {
     }
     const cluster = new FakeCluster();
     const app = await start(
-      { providers: [Child, { provide: 'ALIAS', useExisting: Child }, { provide: 'MADE', useFactory: () => new Watcher() }] },
+      {
+        providers: [
+          Child,
+          { provide: 'ALIAS', useExisting: Child },
+          { provide: 'MADE', useFactory: () => new Watcher() },
+        ],
+      },
       cluster,
     );
 

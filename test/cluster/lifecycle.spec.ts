@@ -84,7 +84,9 @@ describe('starting', () => {
       .compile();
 
     await expect(creation).rejects.toBeInstanceOf(ClusterOptionsError);
-    await expect(creation).rejects.toMatchObject({ problems: [expect.stringContaining('name'), expect.stringContaining('port')] });
+    await expect(creation).rejects.toMatchObject({
+      problems: [expect.stringContaining('name'), expect.stringContaining('port')],
+    });
   });
 
   it('works in an application context, without HTTP', async () => {
@@ -126,7 +128,9 @@ describe('configuring', () => {
         return { name: 'configured' };
       }
     }
-    const byClass = await Test.createTestingModule({ imports: [ClusterModule.forRootAsync({ useClass: Config })] }).compile();
+    const byClass = await Test.createTestingModule({
+      imports: [ClusterModule.forRootAsync({ useClass: Config })],
+    }).compile();
     expect(byClass.get(Cluster).self.name).toBe('configured');
   });
 

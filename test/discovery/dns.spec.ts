@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 function discover(options: Partial<DnsOptions> = {}): Promise<readonly PeerAddress[]> {
-  const strategy = dns({ hostname: 'app.test', port: 4370, servers: [server.address], ...options } as DnsOptions);
+  const strategy = dns({ hostname: 'app.test', port: 4370, servers: [server.address], ...options });
   return strategy.discover(patience());
 }
 

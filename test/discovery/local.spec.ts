@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await Promise.all(running.splice(0).map(([strategy, self]) => strategy.withdraw?.(self)));
+  await Promise.all(running.splice(0).map(async ([strategy, self]) => strategy.withdraw?.(self)));
   await rm(parent, { recursive: true, force: true });
 });
 

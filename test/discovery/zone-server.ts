@@ -44,8 +44,8 @@ export class ZoneServer {
 
   static async start(): Promise<ZoneServer> {
     const handle = (request: Request, send: (response: Request) => unknown): void => server.handle(request, send);
-    const tcp = createTCPServer(handle as never);
-    const udp = createUDPServer(handle as never);
+    const tcp = createTCPServer(handle);
+    const udp = createUDPServer(handle);
     const server = new ZoneServer(udp, tcp);
     tcp.listen(0, '127.0.0.1');
     await once(tcp, 'listening');

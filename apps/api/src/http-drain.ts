@@ -1,6 +1,6 @@
 /**
  * Lets the HTTP server come to its end. `server.close()` by itself waits for connections that merely idle, and for
- * ever for a client that stopped reading; closing all of them by force would cut requests that are being answered.
+ * ever for a client that sent half a request; closing all by force would cut requests that are being answered.
  */
 import type { Server } from 'node:http';
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
@@ -13,17 +13,9 @@ const SWEEP_MS = 50;
 
 @Injectable()
 export class HttpDrain implements BeforeApplicationShutdown {
-  #draining = false;
-
   constructor(private readonly host: HttpAdapterHost) {}
 
-  /** Whether the shutdown has begun: no new work should be sent here. */
-  get draining(): boolean {
-    return this.#draining;
-  }
-
   beforeApplicationShutdown(): void {
-    this.#draining = true;
     const server = this.host.httpAdapter.getHttpServer() as Server;
     const deadline = systemClock.now() + GRACE_MS;
     const sweep = (): void => {

@@ -1,30 +1,37 @@
 /** Readiness, for a load balancer: whether this replica wants requests. Liveness is that it answers at all. */
-import { Controller, Get, HttpStatus, Res } from '@nestjs/common';
+import { Controller, Get, Header, HttpStatus, Res } from '@nestjs/common';
 import { FeatureFlagsService, type FlagsStatus } from '@rookery/feature-flags';
 import type { Response } from 'express';
-import { Cluster } from 'rookery';
-import { HttpDrain } from './http-drain.js';
+import { Cluster, ClusterLifecycle, type ClusterPhase } from 'rookery';
 
 /** What `GET /health` answers. Stale flags do not make a replica unready: it serves what it has, and says so. */
 export interface Health {
-  readonly status: 'ready' | 'draining';
+  readonly status: 'starting' | 'ready' | 'draining';
   readonly node: string;
   readonly flags: FlagsStatus;
 }
+
+const STATUS: Record<ClusterPhase, Health['status']> = {
+  idle: 'starting',
+  joining: 'starting',
+  joined: 'ready',
+  draining: 'draining',
+  left: 'draining',
+};
 
 @Controller('health')
 export class HealthController {
   constructor(
     private readonly cluster: Cluster,
+    private readonly lifecycle: ClusterLifecycle,
     private readonly flags: FeatureFlagsService,
-    private readonly drain: HttpDrain,
   ) {}
 
   @Get()
+  @Header('Cache-Control', 'no-store')
   check(@Res({ passthrough: true }) response: Response): Health {
-    const { draining } = this.drain;
-    response.status(draining ? HttpStatus.SERVICE_UNAVAILABLE : HttpStatus.OK);
-    response.setHeader('Cache-Control', 'no-store');
-    return { status: draining ? 'draining' : 'ready', node: this.cluster.self.name, flags: this.flags.status() };
+    const status = STATUS[this.lifecycle.phase];
+    response.status(status === 'ready' ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE);
+    return { status, node: this.cluster.self.name, flags: this.flags.status() };
   }
 }

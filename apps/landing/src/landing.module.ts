@@ -1,6 +1,8 @@
 /** What the landing pages are made of, apart from the cluster they join. */
 import { type DynamicModule, Module } from '@nestjs/common';
 import { FeatureFlagsModule } from '@rookery/feature-flags';
+import { systemClock } from '@rookery/runtime';
+import { CLOCK } from './clock.token.js';
 import { FlagsController } from './flags/flags.controller.js';
 import { HealthController } from './health.controller.js';
 import { HttpDrain } from './http-drain.js';
@@ -17,7 +19,7 @@ export class LandingModule {
       module: LandingModule,
       imports: [FeatureFlagsModule.forRoot({ ...flags, readOnly: true })],
       controllers: [PagesController, LiveController, FlagsController, HealthController],
-      providers: [Templates, LiveUpdates, HttpDrain],
+      providers: [{ provide: CLOCK, useValue: systemClock }, Templates, LiveUpdates, HttpDrain],
     };
   }
 }

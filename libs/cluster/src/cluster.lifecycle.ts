@@ -39,12 +39,11 @@ export class ClusterLifecycle
     return this.current;
   }
 
-  /** @internal */
+  /** Called by Nest, as all below. */
   onModuleInit(): void {
     this.explorer.bind();
   }
 
-  /** @internal */
   async onApplicationBootstrap(): Promise<void> {
     this.explorer.subscribe();
     this.current = 'joining';
@@ -59,12 +58,10 @@ export class ClusterLifecycle
     this.current = 'joined';
   }
 
-  /** @internal */
   beforeApplicationShutdown(): void {
     if (this.current === 'joined') this.current = 'draining';
   }
 
-  /** @internal */
   async onApplicationShutdown(): Promise<void> {
     // An application that was only created, or failed to start, has nothing to say goodbye for.
     if (this.current === 'idle' || this.current === 'left') return this.explorer.release();

@@ -23,11 +23,8 @@ export interface ClusterOptionsFactory {
   createClusterOptions(): ClusterOptions | Promise<ClusterOptions>;
 }
 
-export const {
-  ConfigurableModuleClass,
-  MODULE_OPTIONS_TOKEN: CLUSTER_OPTIONS,
-  OPTIONS_TYPE,
-} = new ConfigurableModuleBuilder<ClusterOptions>({ moduleName: 'Cluster' })
-  .setClassMethodName('forRoot')
-  .setFactoryMethodName('createClusterOptions')
-  .build();
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN: CLUSTER_OPTIONS } =
+  new ConfigurableModuleBuilder<ClusterOptions>({ moduleName: 'Cluster' })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createClusterOptions')
+    .build();

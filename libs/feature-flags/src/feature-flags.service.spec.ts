@@ -77,6 +77,19 @@ describe('FeatureFlagsService', () => {
     expect(setting.flags.isEnabled('a')).toBe(true);
   });
 
+  it('does not wait for a database that says nothing before it lets the application start', async () => {
+    const setting = new Setting();
+    setting.all = () => new Promise(() => undefined);
+    let started = false;
+    void setting.flags.onModuleInit().then(() => (started = true));
+    await setting.clock.advance(1_999);
+    expect(started).toBe(false);
+    await setting.clock.advance(1);
+    await settle();
+    expect(started).toBe(true);
+    expect(setting.flags.status().stale).toBe(true);
+  });
+
   it('keeps serving after a gap, marked as out of date, until everything was loaded anew', async () => {
     const setting = new Setting();
     setting.all = () => Promise.resolve([record('a', 1)]);

@@ -20,6 +20,9 @@ export interface FlagsStatus {
   readonly loadedAt: string | null;
 }
 
+/** A database that says nothing holds the start up for this long; then the application serves without. */
+const START_PATIENCE_MS = 2_000;
+
 @Injectable()
 export class FeatureFlagsService implements OnModuleInit, OnModuleDestroy {
   readonly #logger = new Logger(FeatureFlagsService.name);
@@ -65,7 +68,7 @@ export class FeatureFlagsService implements OnModuleInit, OnModuleDestroy {
     return this.#cache.list();
   }
 
-  /** What is held for a key, also when it was deleted. Every read of one key passes here. */
+  /** What is held for a key, also when it was deleted. Every read of one key passes here, stale or not. */
   record(key: string): FlagRecord | undefined {
     return this.#cache.record(key);
   }
@@ -98,7 +101,9 @@ export class FeatureFlagsService implements OnModuleInit, OnModuleDestroy {
    * since the newcomer's process began, so nothing falls between this load and the first event.
    */
   async onModuleInit(): Promise<void> {
-    await this.#reloader.start('the flags have not been loaded yet');
+    const loaded = this.#reloader.start('the flags have not been loaded yet');
+    const patience = new Promise<void>((resolve) => void this.options.clock.after(START_PATIENCE_MS, resolve));
+    await Promise.race([loaded, patience]);
   }
 
   onModuleDestroy(): void {

@@ -52,7 +52,7 @@ export class FlagDatabase implements OnApplicationShutdown {
     } catch (error) {
       if (this.#opening === opening) {
         this.#opening = undefined;
-        this.#release(dataSource);
+        void this.#release(dataSource); // not waited for: a server that fell silent does not confirm it
       }
       throw this.#failed(error, outcomeOf(error));
     }
@@ -81,7 +81,7 @@ export class FlagDatabase implements OnApplicationShutdown {
     try {
       if (!readOnly) await this.#whileLocked(() => createSchema(dataSource));
     } catch (error) {
-      this.#release(dataSource);
+      void this.#release(dataSource);
       throw error;
     }
     return dataSource;

@@ -122,6 +122,22 @@ describe('FlagReloader', () => {
     await clock.advance(60_000);
     expect(loads).toEqual([]);
   });
+
+  it.each([
+    ['fails', () => Promise.reject(new Error('no database'))],
+    ['succeeds', () => Promise.resolve()],
+  ])('starts no further try when it was stopped during one that %s', async (_outcome, outcome) => {
+    const setting = new Setting();
+    let finish = (): void => undefined;
+    setting.load = () => new Promise<void>((resolve) => (finish = resolve)).then(outcome);
+    const started = setting.reloader.start('not loaded yet');
+    setting.reloader.request('a gap meanwhile');
+    setting.reloader.stop();
+    finish();
+    await started;
+    expect(setting.clock.pending).toEqual([]);
+    expect(setting.warnings).toEqual([]);
+  });
 });
 
 describe('retryPause', () => {

@@ -30,8 +30,9 @@ export async function createSchema(dataSource: DataSource): Promise<void> {
   }
 }
 
-/** `unique_violation` in the catalogue, or `duplicate_table`. */
+/** `unique_violation` in the catalogue, `duplicate_table`, and `duplicate_object` for the row type. */
+const DUPLICATE_CODES: readonly unknown[] = ['23505', '42P07', '42710'];
+
 function isDuplicate(error: unknown): boolean {
-  const code: unknown = error instanceof QueryFailedError ? (error.driverError as { code?: unknown }).code : undefined;
-  return code === '23505' || code === '42P07';
+  return error instanceof QueryFailedError && DUPLICATE_CODES.includes((error.driverError as { code?: unknown }).code);
 }

@@ -34,7 +34,15 @@ export interface FreshnessFacts {
 const HANDLER_LAG_MS = 6_000;
 
 /** Outcomes that leave open whether somebody is there; all others prove that no peer of ours is. */
-const OPEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['new', 'dialling', 'timeout', 'unreachable', 'closed', 'busy', 'reset']);
+const OPEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>([
+  'new',
+  'dialling',
+  'timeout',
+  'unreachable',
+  'closed',
+  'busy',
+  'reset',
+]);
 
 export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
   const reasons: string[] = [];
@@ -48,7 +56,9 @@ export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
     if (OPEN.has(outcome)) reasons.push(`${address}, listed by ${strategy}, was not reached (${outcome}).`);
   }
   if (facts.waitingSince !== undefined && now - facts.waitingSince > HANDLER_LAG_MS) {
-    reasons.push(`handler-lag: an event waits for its handler since ${((now - facts.waitingSince) / 1000).toFixed(1)} s.`);
+    reasons.push(
+      `handler-lag: an event waits for its handler since ${((now - facts.waitingSince) / 1000).toFixed(1)} s.`,
+    );
   }
   return { fresh: reasons.length === 0, reasons };
 }

@@ -143,7 +143,8 @@ function rejectUnknown(prefix: string, value: object, known: readonly string[], 
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
     const suggestion = closest(key, known);
-    const mend = suggestion === undefined ? `Known are: ${known.join(', ')}.` : `Did you mean '${prefix}${suggestion}'?`;
+    const mend =
+      suggestion === undefined ? `Known are: ${known.join(', ')}.` : `Did you mean '${prefix}${suggestion}'?`;
     problems.push(`${prefix}${key}: unknown option. ${mend}`);
   }
 }
@@ -185,7 +186,8 @@ function resolveListen(value: unknown, isLocal: boolean, problems: string[]): Pe
   }
   rejectUnknown('listen.', value, ['host', 'port'], problems);
   const { host = fallback.host, port = fallback.port } = value;
-  if (typeof host !== 'string' || host === '') problems.push('listen.host: must be an address of this host, or 0.0.0.0.');
+  if (typeof host !== 'string' || host === '')
+    problems.push('listen.host: must be an address of this host, or 0.0.0.0.');
   if (!isPort(port, 0)) problems.push('listen.port: must be a port number, 0 for any free one.');
   return { host: String(host), port: Number(port) };
 }
@@ -256,6 +258,7 @@ function resolveLogger(value: unknown, problems: string[]): Logger {
   const missing = ['debug', 'info', 'warn', 'error'].filter(
     (level) => !isObject(value) || typeof value[level] !== 'function',
   );
-  if (missing.length > 0) problems.push(`logger: must have the methods debug, info, warn and error; ${missing.join(', ')} missing.`);
+  if (missing.length > 0)
+    problems.push(`logger: must have the methods debug, info, warn and error; ${missing.join(', ')} missing.`);
   return value as Logger;
 }

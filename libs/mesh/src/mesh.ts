@@ -22,7 +22,7 @@ import { replacesCurrent } from './link/link-choice.js';
 import { Link, type LinkOwner } from './link/link.js';
 import { boundedNextMs } from './link/liveness.js';
 import { PublicationLog } from './log/publication-log.js';
-import type { Member, MemberStatus } from './membership/member.js';
+import type { GapReason, Member, MemberStatus } from './membership/member.js';
 import { label, Membership } from './membership/membership.js';
 import type { Peer } from './membership/peer.js';
 import { ViewGossip } from './membership/view-gossip.js';
@@ -71,8 +71,8 @@ const FIRST_CONTACT_SLACK_MS = 10_000;
 const HIGHER_DIALS_AFTER_MS = 500;
 /** A link that stood this long resets the back-off of its address. */
 const STEADY_AFTER_MS = 10_000;
-/** A link that stood this long is redialled at once when it breaks; a shorter one may be a fault that repeats. */
-const REDIAL_AT_ONCE_AFTER_MS = 1_000;
+/** A link that stood this long was of use, even if nothing was published. */
+const OF_USE_AFTER_MS = 1_000;
 /** After our goodbye, the time for it to arrive before sockets are destroyed. */
 const GOODBYE_MS = 500;
 /** A view of this many links or fewer is small; more is refused. */
@@ -408,12 +408,12 @@ export class Mesh implements LinkOwner {
     const previous = peer.link;
     peer.link = link;
     link.boundAt = link.movedAt = now;
+    link.receivedAtBind = peer.last;
+    link.acknowledgedAtBind = peer.acknowledged = Math.max(peer.acknowledged, link.hello.have);
     this.bound.add(link);
     if (previous !== undefined) previous.reject({ code: 'duplicate-link', text: 'replaced by a newer link' });
     const target = this.dialledFor.get(link);
     if (target !== undefined) this.dialer?.noteLinked(target);
-    peer.acknowledged = Math.max(peer.acknowledged, link.hello.have);
-
     this.sendStart(link);
     link.send(servesFrame([]));
     this.view.sendWhole(link);
@@ -490,23 +490,27 @@ export class Mesh implements LinkOwner {
     else this.dialer?.noteFailure(target, outcome);
   }
 
-  /** At once after a steady link broke; with back-off when links keep breaking young, or broke for bad bytes. */
+  /**
+   * At once when the link was of use; with back-off when links keep breaking before anything came of them: a fault that
+   * repeats, such as bytes that one end does not accept, must not become a storm.
+   */
   private redial(peer: Peer, link: Link, reason: string): void {
     const target = this.dialer?.target(peer.address);
     if (target === undefined || this.dialer === undefined) return;
     target.owner = peer.incarnation;
     const age = this.clock.now() - link.boundAt;
-    if (age >= STEADY_AFTER_MS) this.dialer.noteSteady(target);
-    const isYoung = age < REDIAL_AT_ONCE_AFTER_MS;
-    if (reason.startsWith('protocol error') || (isYoung && target.attempts > 0)) this.dialer.noteFailure(target, 'closed');
-    else {
-      this.dialer.noteEnded(target, 'closed');
-      if (isYoung) target.attempts++;
-    }
+    const wasOfUse =
+      age >= OF_USE_AFTER_MS || peer.last > link.receivedAtBind || peer.acknowledged > link.acknowledgedAtBind;
+    const isBadBytes = reason.startsWith('protocol error');
+    if (wasOfUse && !isBadBytes) this.dialer.noteSteady(target);
+    else if (target.attempts > 0 || isBadBytes) return this.dialer.noteFailure(target, 'closed');
+    else target.attempts++;
+    this.dialer.noteEnded(target, 'closed');
   }
 
   private logFailedHandshake(link: Link, reason: string): void {
-    const level = link.rejection === undefined || ['self', 'duplicate-link'].includes(link.rejection.code) ? 'debug' : 'warn';
+    const level =
+      link.rejection === undefined || ['self', 'duplicate-link'].includes(link.rejection.code) ? 'debug' : 'warn';
     this.logger[level](`A link with ${addressKey(link.connection.remote)} came to nothing: ${printable(reason)}.`);
   }
 
@@ -606,7 +610,7 @@ export class Mesh implements LinkOwner {
     }
   }
 
-  private onGap(link: Link, peer: Peer, gap: { to: number; reason: 'window' | string; missed: number }): void {
+  private onGap(link: Link, peer: Peer, gap: { to: number; reason: GapReason; missed: number }): void {
     const known = peer.last - (link.receiveNext - 1);
     link.receiveNext = gap.to + 1;
     if (gap.to <= peer.last) return;
@@ -615,7 +619,7 @@ export class Mesh implements LinkOwner {
     const missed = Math.max(0, gap.missed - Math.max(0, known));
     // Everything in between was meant for others: nothing is missing here.
     if (missed === 0) return;
-    this.sink.onGap({ from: peer.member, reason: gap.reason as 'window', missed });
+    this.sink.onGap({ from: peer.member, reason: gap.reason, missed });
   }
 
   private onHeartbeat(
@@ -627,7 +631,8 @@ export class Mesh implements LinkOwner {
     const now = this.clock.now();
     peer.nextMs = boundedNextMs(beat.nextMs);
     peer.learnHead(beat.head, now);
-    if (beat.ack > this.log.head) throw new ProtocolError(`the peer acknowledges ${beat.ack} of ${this.log.head} publications`);
+    if (beat.ack > this.log.head)
+      throw new ProtocolError(`the peer acknowledges ${beat.ack} of ${this.log.head} publications`);
     if (beat.ack > peer.acknowledged) {
       peer.acknowledged = beat.ack;
       this.notifyAcknowledged();
@@ -681,7 +686,8 @@ export class Mesh implements LinkOwner {
   /** A peer may be known under several addresses: one dial at a time is enough. */
   private isBeingReached(peer: Peer): boolean {
     for (const target of this.dialer ?? []) if (target.owner === peer.incarnation && target.isDialling) return true;
-    for (const [link, target] of this.dialledFor) if (target.owner === peer.incarnation && link.boundAt === 0) return true;
+    for (const [link, target] of this.dialledFor)
+      if (target.owner === peer.incarnation && link.boundAt === 0) return true;
     return false;
   }
 
@@ -710,7 +716,8 @@ export class Mesh implements LinkOwner {
   /** A peer is listed under its own address, or under one at which we found it. */
   private isListed(peer: Peer): boolean {
     if (this.listed.has(addressKey(peer.address))) return true;
-    for (const target of this.dialer ?? []) if (target.owner === peer.incarnation && target.listedBy !== undefined) return true;
+    for (const target of this.dialer ?? [])
+      if (target.owner === peer.incarnation && target.listedBy !== undefined) return true;
     return false;
   }
 
@@ -767,7 +774,8 @@ export class Mesh implements LinkOwner {
     this.log.expire(now);
     this.membership.judgeAll();
     for (const [link, target] of this.dialledFor) {
-      if (link.boundAt > 0 && target.attempts > 0 && now - link.boundAt >= STEADY_AFTER_MS) this.dialer?.noteSteady(target);
+      if (link.boundAt > 0 && target.attempts > 0 && now - link.boundAt >= STEADY_AFTER_MS)
+        this.dialer?.noteSteady(target);
     }
     this.dialer?.reconcile();
   }

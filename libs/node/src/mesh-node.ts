@@ -1,7 +1,6 @@
 /** A whole node without a framework: runtime, discovery, mesh and pub/sub put together. What `createMesh` returns. */
 import {
   ClusterError,
-
   type Freshness,
   type Gap,
   type KeyRing,
@@ -17,7 +16,13 @@ import {
   TlsTransport,
   type Transport,
 } from '@rookery/mesh';
-import { type ConfirmedPublication, type EventHandler, PubSub, type SubscribeOptions, unknownMember } from '@rookery/pubsub';
+import {
+  type ConfirmedPublication,
+  type EventHandler,
+  PubSub,
+  type SubscribeOptions,
+  unknownMember,
+} from '@rookery/pubsub';
 import { type Clock, type Random, systemClock, systemRandom } from '@rookery/runtime';
 import type { NodeEvents, PayloadOf, TopicOf } from './node-events.js';
 
@@ -111,6 +116,7 @@ export class MeshNode<Events extends object = Record<never, never>> {
    */
   leave(): Promise<void> {
     this.leaving ??= (async () => {
+      // Whoever started it has been told why it failed.
       await this.starting?.catch(() => undefined);
       await this.mesh.leave();
       this.pubsub.close();
@@ -242,7 +248,8 @@ export class MeshNode<Events extends object = Record<never, never>> {
   }
 
   private assertNotLeft(): void {
-    if (this.mesh.isLeft) throw new ClusterError('CLUSTER_LEFT', 'This node has left the cluster: nothing can be published any more.');
+    if (this.mesh.isLeft)
+      throw new ClusterError('CLUSTER_LEFT', 'This node has left the cluster: nothing can be published any more.');
   }
 }
 
@@ -267,4 +274,3 @@ export function createMesh<Events extends object = Record<never, never>>(options
   node.start().catch((error: unknown) => options.logger?.error(String(error)));
   return node;
 }
-

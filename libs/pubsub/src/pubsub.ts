@@ -115,8 +115,7 @@ export class PubSub implements MeshSink {
     });
     this.subscriptions.add(subscription);
     this.routes.clear();
-    const watcher =
-      options.onGap && { pattern, lane, owner: options.owner, label, handler: options.onGap };
+    const watcher = options.onGap && { pattern, lane, owner: options.owner, label, handler: options.onGap };
     if (watcher) this.gapWatchers.add(watcher);
     return () => {
       this.subscriptions.delete(subscription);
@@ -125,7 +124,11 @@ export class PubSub implements MeshSink {
     };
   }
 
-  subscribeGap(pattern: string | undefined, handler: (gap: Gap) => unknown, options: SubscribeOptions = {}): () => void {
+  subscribeGap(
+    pattern: string | undefined,
+    handler: (gap: Gap) => unknown,
+    options: SubscribeOptions = {},
+  ): () => void {
     if (pattern !== undefined) checkPattern(pattern);
     const { owner, label = 'gap handler' } = options;
     const watcher = { pattern, lane: this.makeLane(), owner, label, handler };
@@ -188,7 +191,7 @@ export class PubSub implements MeshSink {
     this.logger.warn(`Gap: publications of ${printable(gap.from.name)} are missing (${gap.reason}).`, {
       missed: gap.missed ?? 'unknown',
     });
-    this.tellGap(gap, undefined, undefined);
+    void this.tellGap(gap, undefined, undefined);
   }
 
   onMember(status: MemberStatus, event: MemberEvent): void {
@@ -250,13 +253,16 @@ export class PubSub implements MeshSink {
 
   private onUndecodable(from: Member, seq: number, wantsConfirm: boolean, topic: string | undefined): void {
     if (wantsConfirm) this.mesh.confirm(from.incarnation, seq, 'gap');
-    this.tellGap({ from, reason: 'undecodable', missed: 1 }, topic, undefined);
+    void this.tellGap({ from, reason: 'undecodable', missed: 1 }, topic, undefined);
   }
 
   private onOverflow(subscription: Subscription, dropped: ReadonlyMap<Member, number>): Promise<void> | undefined {
     const pending: Promise<void>[] = [];
     for (const [from, missed] of dropped) {
-      this.logger.warn(`The handler ${subscription.label} is too slow: its queue overflowed.`, { from: from.name, missed });
+      this.logger.warn(`The handler ${subscription.label} is too slow: its queue overflowed.`, {
+        from: from.name,
+        missed,
+      });
       const told = this.tellGap({ from, reason: 'slow-handler', missed }, subscription.pattern, subscription.lane);
       if (told !== undefined) pending.push(told);
     }
@@ -309,8 +315,7 @@ export class PubSub implements MeshSink {
 
 function readTime(bytes: Buffer, at: number): number {
   const high = (bytes[at]! << 8) | bytes[at + 1]!;
-  const low =
-    ((bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!) >>> 0;
+  const low = ((bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!) >>> 0;
   return high * 2 ** 32 + low;
 }
 

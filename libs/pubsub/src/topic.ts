@@ -30,13 +30,15 @@ export function checkPattern(pattern: string): void {
 }
 
 function checkSegments(topic: unknown, what: string): asserts topic is string {
-  if (typeof topic !== 'string') throw invalid(String(topic), `is no string. Give the ${what} as text, such as 'flag.changed'`);
+  if (typeof topic !== 'string')
+    throw invalid(String(topic), `is no string. Give the ${what} as text, such as 'flag.changed'`);
   if (topic === '') throw invalid(topic, `is empty. Give the ${what} a name, such as 'flag.changed'`);
   if (Buffer.byteLength(topic) > MAX_TOPIC_BYTES) {
     throw invalid(`${topic.slice(0, 40)}...`, `is longer than ${MAX_TOPIC_BYTES} bytes. Put data into the payload`);
   }
   for (const segment of topic.split(SEPARATOR)) {
-    if (segment === '') throw invalid(topic, 'has an empty segment. Remove the dot at its start, its end, or the doubled one');
+    if (segment === '')
+      throw invalid(topic, 'has an empty segment. Remove the dot at its start, its end, or the doubled one');
     if (segment.length > 1 && /[*>]/.test(segment)) {
       throw invalid(topic, `has a wildcard inside the segment '${segment}'. A wildcard stands for whole segments`);
     }

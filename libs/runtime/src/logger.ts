@@ -42,5 +42,6 @@ export function formatFields(fields?: LogFields): string {
 export function printable(text: string, max = 128): string {
   const cut = text.length > max ? `${text.slice(0, max)}...` : text;
   // eslint-disable-next-line no-control-regex -- control characters are what must not reach a log
-  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const forbidden = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+  return cut.replace(forbidden, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -9,7 +9,8 @@ import pg from 'pg';
 import { eventually } from './eventually.js';
 
 export interface PostgresServer {
-  readonly url: string;
+  /** Makes an empty database; resolves to its address. */
+  newDatabase(): Promise<string>;
   /** Kills it as a power cut would, and starts it again on the same port and data. */
   crash(): Promise<void>;
   restart(): Promise<void>;
@@ -37,12 +38,12 @@ export async function startPostgres(): Promise<PostgresServer> {
   const options = { ...account, cwd: folder, stdio: 'ignore' } as const;
   execFileSync(join(programs, 'initdb'), ['-D', folder, '-U', 'flags', '-A', 'trust', '--no-sync'], options);
   const port = await freePort();
-  const url = `postgres://flags@127.0.0.1:${port}/postgres`;
+  const urlOf = (database: string) => `postgres://flags@127.0.0.1:${port}/${database}`;
 
   let server: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     server = spawn(join(programs, 'postgres'), ['-D', folder, '-k', folder, '-h', '127.0.0.1', '-p', String(port), '-F'], options);
-    await eventually(() => canConnect(url), 20_000);
+    await eventually(() => canConnect(urlOf('postgres')), 20_000);
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
@@ -51,8 +52,16 @@ export async function startPostgres(): Promise<PostgresServer> {
     await exited;
   };
   await start();
+  let databases = 0;
   return {
-    url,
+    newDatabase: async () => {
+      const name = `flags_${++databases}`;
+      const client = new pg.Client({ connectionString: urlOf('postgres') });
+      await client.connect();
+      await client.query(`CREATE DATABASE ${name}`);
+      await client.end();
+      return urlOf(name);
+    },
     // SIGQUIT is Postgres's "immediate shutdown": every connection breaks at once.
     crash: () => end('SIGQUIT'),
     restart: start,

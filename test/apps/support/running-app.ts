@@ -1,9 +1,9 @@
 /** The applications as tests run them: whole, on a random port, around a cluster that the test plays. */
-import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FeatureFlagsService, type FlagRecord } from '@rookery/feature-flags';
-import { Cluster } from 'rookery';
+import { Cluster, ClusterLifecycle, type ClusterPhase } from 'rookery';
 import { ApiModule } from '../../../apps/api/src/api.module.js';
 import { LandingModule } from '../../../apps/landing/src/landing.module.js';
 import { configureWeb } from '../../../apps/landing/src/web.js';
@@ -12,6 +12,8 @@ import { FakeCluster } from '../../../libs/feature-flags/test/fake-cluster.js';
 export interface RunningApp {
   readonly app: NestExpressApplication;
   readonly cluster: FakeCluster;
+  /** Where the cluster says that this node is in its life. */
+  readonly lifecycle: { phase: ClusterPhase };
   readonly flags: FeatureFlagsService;
   readonly url: string;
 }
@@ -33,13 +35,14 @@ async function run(
   { port = 0, configure }: { port?: number; configure?: (app: NestExpressApplication) => void } = {},
 ): Promise<RunningApp> {
   const cluster = new FakeCluster();
+  const lifecycle: RunningApp['lifecycle'] = { phase: 'joined' };
   const app = await NestFactory.create<NestExpressApplication>(
-    { module: Root, imports: [ClusterOf.provide(cluster), module] },
+    { module: Root, imports: [PlayedCluster.forRoot(cluster, lifecycle), module] },
     { logger: false, abortOnError: false },
   );
   configure?.(app);
   await app.listen(port, '127.0.0.1');
-  return { app, cluster, flags: app.get(FeatureFlagsService, { strict: false }), url: await app.getUrl() };
+  return { app, cluster, lifecycle, flags: app.get(FeatureFlagsService, { strict: false }), url: await app.getUrl() };
 }
 
 /** A row as another replica would announce it. */
@@ -52,9 +55,15 @@ class Root {}
 
 @Global()
 @Module({})
-class ClusterOf {
-  static provide(cluster: FakeCluster): DynamicModule {
-    const token: Type<Cluster> = Cluster;
-    return { module: ClusterOf, providers: [{ provide: token, useValue: cluster }], exports: [token] };
+class PlayedCluster {
+  static forRoot(cluster: FakeCluster, lifecycle: RunningApp['lifecycle']): DynamicModule {
+    return {
+      module: PlayedCluster,
+      providers: [
+        { provide: Cluster, useValue: cluster },
+        { provide: ClusterLifecycle, useValue: lifecycle },
+      ],
+      exports: [Cluster, ClusterLifecycle],
+    };
   }
 }

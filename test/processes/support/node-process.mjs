@@ -35,7 +35,7 @@ function onCount({ stream, n }, { from, seq, replayed }) {
 const commands = {
   async start({ options, discovery }) {
     const strategies = discovery.map(([kind, value]) => (kind === 'dns' ? dns(value) : staticPeers(value)));
-    const write = (level) => (message) => process.env['VERBOSE'] && process.stderr.write(`${options.name} ${level} ${message}\n`);
+    const write = (level) => (message) => process.env['VERBOSE'] && process.stderr.write(`${wallMs().toFixed(0)} ${options.name} ${level} ${message}\n`);
     const log = [];
     const logger = {
       debug: write('debug'),
@@ -55,7 +55,10 @@ const commands = {
     }
     mesh.on('gap', ({ from, reason, missed }) => send({ event: 'gap', name: from.name, reason, missed }));
     mesh.subscribe('count', onCount);
-    mesh.subscribe('stamp', ({ at }) => latencies.push(wallMs() - at));
+    mesh.subscribe('stamp', ({ at }) => {
+      stampsHeard++;
+      latencies.push(wallMs() - at);
+    });
     await mesh.start();
     const listeningAt = wallMs();
     await mesh.ready();
@@ -65,9 +68,13 @@ const commands = {
   members: () => mesh.members().map(({ name, status, incarnation }) => ({ name, status, incarnation })),
   freshness: () => mesh.freshness(),
   stats: () => mesh.stats(),
-  heard: () => ({ heard: Object.fromEntries(heard), anomalies }),
-  memory: () => {
+  heard: () => ({ heard: Object.fromEntries(heard), anomalies, stampsHeard }),
+  async memory() {
+    // Dead buffers are swept in the background after a collection.
     globalThis.gc?.();
+    await delay(100);
+    globalThis.gc?.();
+    await delay(100);
     const { rss, arrayBuffers } = process.memoryUsage();
     return { rss, arrayBuffers };
   },
@@ -117,6 +124,7 @@ const commands = {
   leave: () => mesh.leave(),
 };
 const latencies = [];
+let stampsHeard = 0;
 
 process.on('message', ({ id, command, argument }) => {
   Promise.resolve()

@@ -138,7 +138,7 @@ export class NodeProcess {
     return this.events.filter(({ event }) => event === kind);
   }
 
-  async heard(): Promise<{ heard: Record<string, HeardStream>; anomalies: string[] }> {
+  async heard(): Promise<{ heard: Record<string, HeardStream>; anomalies: string[]; stampsHeard: number }> {
     return this.ask('heard');
   }
 

@@ -1,4 +1,7 @@
-/** The flags exactly as this replica holds them. Reading only: the api writes. */
+/**
+ * The flags exactly as this replica holds them, for those who run it: the reasons name hosts and files. Reading only,
+ * for the api writes.
+ */
 import { Controller, Get, Header, NotFoundException, Param } from '@nestjs/common';
 import { FeatureFlagsService, type Flag, type FlagsStatus } from '@rookery/feature-flags';
 

@@ -2,11 +2,12 @@
  * Keeps open pages current: whenever a part of the page would come out differently, it is rendered once and sent to
  * every page. What depends on flags is the same for all visitors, so a thousand pages cost one rendering.
  */
-import { type BeforeApplicationShutdown, Injectable, Logger, type MessageEvent, type OnModuleInit } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type MessageEvent, type OnModuleInit } from '@nestjs/common';
 import { describeError, FeatureFlagsService } from '@rookery/feature-flags';
-import { systemClock, type Timer } from '@rookery/runtime';
+import type { Clock, Timer } from '@rookery/runtime';
 import { Cluster } from 'rookery';
 import { concat, defer, finalize, type Observable, of, Subject, type Subscription } from 'rxjs';
+import { CLOCK } from '../clock.token.js';
 import { pageState } from '../pages/page-state.js';
 import { PARTIALS, type PartialName, Templates } from '../pages/templates.js';
 import { LiveStreamsFullError } from './live-streams-full.error.js';
@@ -37,6 +38,7 @@ export class LiveUpdates implements OnModuleInit, BeforeApplicationShutdown {
     private readonly flags: FeatureFlagsService,
     private readonly cluster: Cluster,
     private readonly templates: Templates,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** Streams that are open. */
@@ -74,7 +76,7 @@ export class LiveUpdates implements OnModuleInit, BeforeApplicationShutdown {
   #changed(): void {
     if (this.#coalescing !== undefined || this.#streams === 0) return;
     this.#refresh();
-    this.#coalescing = systemClock.after(COALESCE_MS, () => {
+    this.#coalescing = this.clock.after(COALESCE_MS, () => {
       this.#coalescing = undefined;
       this.#refresh();
     });
@@ -83,7 +85,7 @@ export class LiveUpdates implements OnModuleInit, BeforeApplicationShutdown {
   #poll(): void {
     this.#refresh();
     if (++this.#polls % HEARTBEAT_EVERY_POLLS === 0) this.#messages.next({ comment: 'still here' });
-    this.#polling = systemClock.after(POLL_MS, () => this.#poll());
+    this.#polling = this.clock.after(POLL_MS, () => this.#poll());
   }
 
   /** Sends every part that would come out differently from what the pages show. */

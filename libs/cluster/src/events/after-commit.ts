@@ -51,7 +51,7 @@ export function afterCommit<T>(action: () => T): T | undefined {
  */
 export async function runCommitted(actions: readonly CommitAction[]): Promise<void> {
   // An async function runs up to its first await when it is called: the order of the actions is kept.
-  const settled = await Promise.allSettled(actions.map(async (action) => action()));
+  const settled = await Promise.allSettled(actions.map(async (action) => await action()));
   const errors = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   if (errors.length === 0) return;
   throw new ClusterUsageError(

@@ -165,7 +165,9 @@ function publish(cluster: BroadcastTarget, { topic, confirm }: Broadcast, payloa
 function warnUnlessConfirmed(topic: string, { failed, pending }: ConfirmedPublication): void {
   if (failed.length + pending.length === 0) return;
   const names = (members: readonly Member[]): string => members.map(({ name }) => printable(name)).join(', ') || 'none';
-  new Logger('Cluster').warn(`'${topic}' is not confirmed by all: failed on ${names(failed)}; no answer of ${names(pending)}`);
+  new Logger('Cluster').warn(
+    `'${topic}' is not confirmed by all: failed on ${names(failed)}; no answer of ${names(pending)}`,
+  );
 }
 
 /** Makes `wrapper` pass for `method`: its name, its length, and all that decorators have said about it so far. */

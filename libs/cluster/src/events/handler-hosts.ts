@@ -1,5 +1,5 @@
 /** Finds the providers and controllers of the application, and how to get at their instances. */
-import { DiscoveryService } from '@nestjs/core';
+import { type DiscoveryService } from '@nestjs/core';
 
 /** What Nest knows about a provider or controller. */
 export type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];

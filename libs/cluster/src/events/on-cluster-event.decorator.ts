@@ -5,9 +5,12 @@ import type { ClusterTopic, HandledPayload } from './cluster-event-map.js';
 import { describeDefaultParams } from './event-params.decorator.js';
 import { assertInstanceMethod, markMethod } from './handler-marks.js';
 
-/** The decorator that {@link OnClusterEvent} returns: it fits methods that accept the payload of the topic. */
+/**
+ * The decorator that {@link OnClusterEvent} returns: it fits methods that accept the payload of the topic. Further
+ * parameters are for those that get their values by parameter decorators.
+ */
 export type ClusterEventHandlerDecorator<Payload> = <
-  Handler extends (payload: Payload, context: EventContext) => unknown,
+  Handler extends (payload: Payload, context: EventContext, ...more: never[]) => unknown,
 >(
   target: object,
   name: string | symbol,
@@ -22,7 +25,8 @@ export type ClusterEventHandlerDecorator<Payload> = <
  *
  * For methods of providers and controllers. Repeatable. In a request-scoped or transient class a new instance is made
  * for each event, with `REQUEST` = `{ payload, context }`. Guards, pipes, interceptors and filters apply as on any
- * handler, with `context.getType() === 'rpc'`: a global guard that reads an HTTP request must let other types pass.
+ * handler, with `context.getType() === 'rpc'`: a global guard that reads an HTTP request must let other types pass. A
+ * filter has handled an error if it returns something other than `undefined`.
  * An override keeps the subscription of the method it overrides unless it has decorators of its own.
  *
  * @param topic a topic, or a pattern: `flag.*` for one more segment, `flag.>` for one or more

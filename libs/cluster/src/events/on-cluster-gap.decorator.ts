@@ -30,7 +30,12 @@ export type ClusterGapHandlerDecorator = <Handler extends (gap: Gap) => unknown>
 export function OnClusterGap(topic?: ClusterTopic): ClusterGapHandlerDecorator {
   if (topic !== undefined) checkPattern(topic);
   return (target, name, descriptor) => {
-    assertInstanceMethod(topic === undefined ? '@OnClusterGap()' : `@OnClusterGap('${topic}')`, target, name, descriptor);
+    assertInstanceMethod(
+      topic === undefined ? '@OnClusterGap()' : `@OnClusterGap('${topic}')`,
+      target,
+      name,
+      descriptor,
+    );
     markMethod(target, name, { kind: 'gap', topic });
   };
 }

@@ -26,11 +26,16 @@ export class CommitLedger implements CommitHold {
   /**
    * The innermost level was committed. What it holds passes to the level around it.
    * @param isOutermost whether nothing is open any more, so that the data is durable: everything held happens now
+   * @returns when something was held: a promise that settles as {@link runCommitted} does
    */
-  async commit(isOutermost: boolean): Promise<void> {
-    if (isOutermost) return runCommitted(this.levels.splice(0).flat());
+  commit(isOutermost: boolean): Promise<void> | undefined {
+    if (isOutermost) {
+      const held = this.levels.splice(0).flat();
+      return held.length === 0 ? undefined : runCommitted(held);
+    }
     const committed = this.levels.pop() ?? [];
     this.levels.at(-1)?.push(...committed);
+    return undefined;
   }
 
   /** The innermost level was rolled back, or with `isOutermost` the whole transaction: what it holds never happens. */

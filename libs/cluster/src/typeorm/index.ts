@@ -1,22 +1,14 @@
 /** Publishing after the commit, for TypeORM: `rookery/typeorm`. */
-import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { holdDuring } from '../events/after-commit.js';
-import { ClusterUsageError } from '../errors.js';
-import { CommitLedger } from './commit-ledger.js';
+import { commitLedgerOf, reportingTo, watchCommits } from './commit-watcher.js';
 
 /** An isolation level, as `dataSource.transaction` takes it. */
 export type IsolationLevel = Extract<Parameters<EntityManager['transaction']>[0], string>;
 
-const ledgers = new WeakMap<QueryRunner, CommitLedger>();
-const installed = new WeakSet<DataSource>();
+type Work<T = unknown> = (manager: EntityManager) => Promise<T>;
 
-// TypeORM's subscribers know exactly when a connection commits or rolls back, but run outside of the code that made the
-// publications; the asynchronous context knows that code, but not the database. Each does its own part here.
-const commitWatcher: EntitySubscriberInterface = {
-  afterTransactionStart: ({ queryRunner }) => ledgerOf(queryRunner).begin(),
-  afterTransactionCommit: ({ queryRunner }) => ledgerOf(queryRunner).commit(!queryRunner.isTransactionActive),
-  afterTransactionRollback: ({ queryRunner }) => ledgerOf(queryRunner).rollback(!queryRunner.isTransactionActive),
-};
+const installed = new WeakSet<DataSource>();
 
 /**
  * From now on, every `dataSource.transaction(...)` and `manager.transaction(...)` of this data source holds what
@@ -36,17 +28,15 @@ const commitWatcher: EntitySubscriberInterface = {
  * }
  */
 export function publishAfterCommit(dataSource: DataSource): void {
-  watch(dataSource);
+  watchCommits(dataSource);
   if (installed.has(dataSource)) return;
   installed.add(dataSource);
   const { manager } = dataSource;
   const begin = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
-  const transaction = (...args: [Work] | [IsolationLevel, Work]): Promise<unknown> => {
-    // Initializing the data source anew makes TypeORM forget its subscribers.
-    watch(dataSource);
-    const work = args.at(-1) as Work;
-    return begin(...args.slice(0, -1), (inner: EntityManager) => holdUntilCommit(inner.queryRunner!, () => work(inner)));
-  };
+  const transaction = (first: IsolationLevel | Work, second?: Work): Promise<unknown> =>
+    reportingTo(dataSource, () =>
+      typeof first === 'function' ? begin(holding(first)) : begin(first, second && holding(second)),
+    );
   Object.assign(manager, { transaction });
 }
 
@@ -54,8 +44,8 @@ export function publishAfterCommit(dataSource: DataSource): void {
  * Runs `work` in a transaction, and publishes what it published after the commit; nothing after a rollback. For
  * applications that would rather mark single transactions than use {@link publishAfterCommit} for all.
  *
- * @throws what `work` or the database throws; ClusterUsageError `CLUSTER_AFTER_COMMIT` when a publication failed after
- * the commit
+ * @throws what `work` or the database throws; ClusterUsageError `CLUSTER_DATA_SOURCE_NOT_READY`, and
+ * `CLUSTER_AFTER_COMMIT` when a publication failed after the commit
  *
  * @example
  * await transactional(dataSource, async (manager) => {
@@ -63,19 +53,18 @@ export function publishAfterCommit(dataSource: DataSource): void {
  *   await this.audit.write(manager, 'checkout enabled');
  * });
  */
-export async function transactional<T>(
-  dataSource: DataSource,
-  work: (manager: EntityManager) => Promise<T>,
-  isolation?: IsolationLevel,
-): Promise<T> {
-  watch(dataSource);
-  const held = (manager: EntityManager): Promise<T> => holdUntilCommit(manager.queryRunner!, () => work(manager));
-  return isolation === undefined ? dataSource.transaction(held) : dataSource.transaction(isolation, held);
+export function transactional<T>(dataSource: DataSource, work: Work<T>, isolation?: IsolationLevel): Promise<T> {
+  return reportingTo(dataSource, () =>
+    isolation === undefined ? dataSource.transaction(holding(work)) : dataSource.transaction(isolation, holding(work)),
+  );
 }
 
 /**
  * Runs `work`, holding what it publishes until the transaction of `queryRunner` ends, whoever ends it and how. Outside
- * of a transaction nothing is held.
+ * of a transaction nothing is held. A publication that fails after the commit is logged: who commits by hand would take
+ * an error for a failed commit.
+ *
+ * @throws what `work` throws; ClusterUsageError `CLUSTER_DATA_SOURCE_NOT_READY`
  *
  * @example
  * await queryRunner.startTransaction();
@@ -88,28 +77,9 @@ export async function transactional<T>(
  * }
  */
 export function holdUntilCommit<T>(queryRunner: QueryRunner, work: () => T): T {
-  watch(queryRunner.connection); // Deprecated since TypeORM 1, and the only name of it in 0.3.
-  const ledger = ledgerOf(queryRunner);
-  // Begun before anything of ours watched this data source.
-  if (queryRunner.isTransactionActive && !ledger.isOpen) ledger.begin();
-  return holdDuring(ledger, work);
+  return holdDuring(commitLedgerOf(queryRunner), work);
 }
 
-type Work = (manager: EntityManager) => Promise<unknown>;
-
-function ledgerOf(queryRunner: QueryRunner): CommitLedger {
-  let ledger = ledgers.get(queryRunner);
-  if (ledger === undefined) ledgers.set(queryRunner, (ledger = new CommitLedger()));
-  return ledger;
-}
-
-function watch(dataSource: DataSource): void {
-  if (!dataSource.isInitialized) {
-    throw new ClusterUsageError(
-      'CLUSTER_DATA_SOURCE_NOT_READY',
-      'The data source is not initialized, so its transactions cannot be watched. Call this after ' +
-        'dataSource.initialize(), or inject the DataSource of TypeOrmModule, which is initialized.',
-    );
-  }
-  if (!dataSource.subscribers.includes(commitWatcher)) dataSource.subscribers.push(commitWatcher);
+function holding<T>(work: Work<T>): Work<T> {
+  return (manager) => holdUntilCommit(manager.queryRunner!, () => work(manager));
 }

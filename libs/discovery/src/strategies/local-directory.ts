@@ -24,6 +24,7 @@ export function thisMachine(): Machine {
   return {
     pid: process.pid,
     uid: process.getuid?.(),
+    // eslint-disable-next-line rookery/environment -- where the system keeps it, not how this node is configured
     runtimeDirectory: process.env['XDG_RUNTIME_DIR'],
     temporaryDirectory: tmpdir(),
     isAlive,

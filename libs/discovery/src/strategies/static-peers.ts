@@ -25,5 +25,5 @@ export function staticPeers(peers: readonly PeerAddress[]): DiscoveryStrategy {
     : [`peers ${expected('an array of { host, port }', peers)}`];
   if (problems.length > 0) throw new DiscoveryOptionsError('staticPeers()', problems);
   const addresses = Object.freeze(uniqueAddresses(peers));
-  return { name: 'static', discover: async () => addresses };
+  return { name: 'static', discover: () => Promise.resolve(addresses) };
 }

@@ -129,7 +129,9 @@ function readUint16(): number {
 
 function readUint32(): number {
   need(4);
-  return ((bytes[position++]! << 24) | (bytes[position++]! << 16) | (bytes[position++]! << 8) | bytes[position++]!) >>> 0;
+  return (
+    ((bytes[position++]! << 24) | (bytes[position++]! << 16) | (bytes[position++]! << 8) | bytes[position++]!) >>> 0
+  );
 }
 
 function readFloat(width: 4 | 8): number {
@@ -243,6 +245,8 @@ function readBinary(length: number): Buffer {
 function readExtension(length: number, depth: number): unknown {
   const type = readUint8();
   need(length);
+  // Every one of ours has at least a byte; the bodies below rely on it.
+  if (length === 0) throw undecodable('an empty extension');
   const stop = position + length;
   const value = readExtensionBody(type, stop, depth);
   if (position !== stop) throw undecodable('an extension of the wrong length');

@@ -282,7 +282,9 @@ function writeBinary(value: Uint8Array): void {
 
 function writeTypedArray(value: ArrayBufferView | ArrayBuffer): void {
   const kind =
-    value instanceof ArrayBuffer ? ARRAY_BUFFER_KIND : TYPED_ARRAYS.findIndex((type) => type.name === value.constructor.name);
+    value instanceof ArrayBuffer
+      ? ARRAY_BUFFER_KIND
+      : TYPED_ARRAYS.findIndex((type) => type.name === value.constructor.name);
   if (kind < 0) throw new Refused(`a ${value.constructor.name}`);
   const data =
     value instanceof ArrayBuffer
@@ -317,7 +319,9 @@ function writeMap(value: ReadonlyMap<unknown, unknown>, depth: number): void {
 function writeError(value: Error, depth: number): void {
   const known = ERROR_CLASSES.has(value.name) ? value.name : value.name || 'Error';
   const cause: unknown = value.cause;
-  writeNested(EXT_ERROR, () => writeArray(cause === undefined ? [known, value.message] : [known, value.message, cause], depth));
+  writeNested(EXT_ERROR, () =>
+    writeArray(cause === undefined ? [known, value.message] : [known, value.message, cause], depth),
+  );
 }
 
 /** What cannot travel, and where it is; becomes a {@link ClusterError} at the edge. */

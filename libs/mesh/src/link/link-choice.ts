@@ -16,7 +16,11 @@ export interface LinkCandidate {
  *
  * @param peerDroppedCurrent the peer said in its HELLO that it gave `current` up
  */
-export function replacesCurrent(candidate: LinkCandidate, current: LinkCandidate, peerDroppedCurrent: boolean): boolean {
+export function replacesCurrent(
+  candidate: LinkCandidate,
+  current: LinkCandidate,
+  peerDroppedCurrent: boolean,
+): boolean {
   if (peerDroppedCurrent) return true;
   const areCrossing = Math.abs(candidate.readyAt - current.readyAt) <= CROSSING_MS;
   if (!areCrossing || candidate.isDialled === current.isDialled) return candidate.readyAt >= current.readyAt;

@@ -46,6 +46,9 @@ export class Link {
   nonce = '';
   readyAt = 0;
   boundAt = 0;
+  /** What was received and acknowledged before this link was bound. */
+  receivedAtBind = 0;
+  acknowledgedAtBind = 0;
   /** The last byte received, and the last one sent. */
   heardAt: number;
   sentAt: number;

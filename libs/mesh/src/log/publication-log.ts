@@ -96,7 +96,10 @@ export class PublicationLog {
       const empty = segment.count === 0;
       if (empty && segment.bytes.length >= limit) throw this.tooLarge(topic);
       const wanted = empty ? segment.bytes.length * 4 : this.grownSize(segment);
-      segment = this.grow(segment, Math.min(Math.max(wanted, this.smallestSegment()), Math.max(limit, MAX_SEGMENT_BYTES)));
+      segment = this.grow(
+        segment,
+        Math.min(Math.max(wanted, this.smallestSegment()), Math.max(limit, MAX_SEGMENT_BYTES)),
+      );
       length = this.write(segment, topic, payload, flags, wallNow);
     }
     if (length - FRAME_HEADER_BYTES + 1 > this.limits.maxFrameBytes) throw this.tooLarge(topic);
@@ -284,7 +287,8 @@ export class PublicationLog {
       behind -= segment.end;
       segment = segment.next;
     }
-    const place = behind > half ? segment.recordWithin(half - (behind - segment.end)) : { seq: segment.firstSeq, offset: 0 };
+    const place =
+      behind > half ? segment.recordWithin(half - (behind - segment.end)) : { seq: segment.firstSeq, offset: 0 };
     cursor.segment = segment;
     cursor.seq = place.seq;
     cursor.offset = place.offset;

@@ -36,13 +36,7 @@ export interface MemberEvent {
  * `undecodable`: the payload could not be decoded.
  */
 export type GapReason =
-  | 'window'
-  | 'first-contact'
-  | 'origin-lost'
-  | 'left-behind'
-  | 'slow-handler'
-  | 'too-large'
-  | 'undecodable';
+  'window' | 'first-contact' | 'origin-lost' | 'left-behind' | 'slow-handler' | 'too-large' | 'undecodable';
 
 /** Takes the place, in the order, of publications that will not come. */
 export interface Gap {

@@ -88,7 +88,11 @@ export class Peer {
     this.snapshot = undefined;
   }
 
-  describe(identity: { readonly name: string; readonly address: PeerAddress; readonly metadata: MemberMetadata }): void {
+  describe(identity: {
+    readonly name: string;
+    readonly address: PeerAddress;
+    readonly metadata: MemberMetadata;
+  }): void {
     this.identity = identity;
     this.snapshot = undefined;
   }

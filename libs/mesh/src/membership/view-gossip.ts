@@ -56,7 +56,8 @@ export class ViewGossip {
 
   private tellChanges(): void {
     const hears = new Map<string, Peer>();
-    for (const link of this.owner.boundLinks()) if (link.peer?.status === 'up') hears.set(link.peer.incarnation, link.peer);
+    for (const link of this.owner.boundLinks())
+      if (link.peer?.status === 'up') hears.set(link.peer.incarnation, link.peer);
     const members = [...hears.values()].filter((peer) => !this.told.has(peer.incarnation));
     const gone = [...this.told.keys()].filter((incarnation) => !hears.has(incarnation));
     const left = this.newLeavers;
@@ -72,7 +73,12 @@ export class ViewGossip {
 
   private send(
     link: Link,
-    view: { readonly isWhole: boolean; readonly members: readonly Peer[]; readonly gone: readonly string[]; readonly left: readonly ViewLeaver[] },
+    view: {
+      readonly isWhole: boolean;
+      readonly members: readonly Peer[];
+      readonly gone: readonly string[];
+      readonly left: readonly ViewLeaver[];
+    },
   ): void {
     const isSameHost = isLoopback(link.connection.remote.host);
     const members: ViewMember[] = [];

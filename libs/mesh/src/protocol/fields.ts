@@ -9,7 +9,8 @@ export class Fields {
     private readonly what: string,
     value: unknown,
   ) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ProtocolError(`${what} is no object`);
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new ProtocolError(`${what} is no object`);
     this.values = value as Record<string, unknown>;
   }
 

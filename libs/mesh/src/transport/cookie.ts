@@ -10,7 +10,26 @@ export const MIN_COOKIE_LENGTH = 16;
 const COOKIE_FILE = '.rookery.cookie';
 
 /** Words that stand in examples and defaults; a cookie that is made of nothing else is no secret. */
-const WELL_KNOWN = ['secret', 'changeme', 'change-me', 'password', 'cookie', 'rookery', 'cluster', 'default', 'example', 'test', 'nestjs', 'admin', 'monster', 'your', 'this', 'please', 'super', 'my'];
+const WELL_KNOWN = [
+  'secret',
+  'changeme',
+  'change-me',
+  'password',
+  'cookie',
+  'rookery',
+  'cluster',
+  'default',
+  'example',
+  'test',
+  'nestjs',
+  'admin',
+  'monster',
+  'your',
+  'this',
+  'please',
+  'super',
+  'my',
+];
 
 /** What is wrong with `cookie`, with the mend; undefined when it will do. Never quotes the cookie. */
 export function cookieProblem(cookie: unknown): string | undefined {
@@ -62,7 +81,10 @@ function readCookieFile(path: string): string | undefined {
     );
   }
   if (cookieProblem(text) !== undefined) {
-    throw new ClusterError('CLUSTER_COOKIE_UNAVAILABLE', `${path} holds no usable cookie. Remove it, a new one is made at the next start.`);
+    throw new ClusterError(
+      'CLUSTER_COOKIE_UNAVAILABLE',
+      `${path} holds no usable cookie. Remove it, a new one is made at the next start.`,
+    );
   }
   return text;
 }

@@ -47,7 +47,10 @@ export interface KeyRing {
  * Derives the keys. scrypt (RFC 7914) makes guessing expensive: with a pre-shared key, whoever sees one dial can try
  * cookies offline. About 0.1 s, off the main thread.
  */
-export async function makeKeyRing(cookies: { readonly use: string; readonly accept: readonly string[] }): Promise<KeyRing> {
+export async function makeKeyRing(cookies: {
+  readonly use: string;
+  readonly accept: readonly string[];
+}): Promise<KeyRing> {
   const use = await deriveKey(cookies.use);
   const others = await Promise.all(cookies.accept.filter((cookie) => cookie !== cookies.use).map(deriveKey));
   return { use, accept: new Map([use, ...others].map((key) => [key.id, key])) };

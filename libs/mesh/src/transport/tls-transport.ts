@@ -66,7 +66,10 @@ export class TlsTransport implements Transport {
     const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => {
       socket.on('error', () => socket.destroy());
       if (this.unauthenticated.size >= MAX_UNAUTHENTICATED_SOCKETS) {
-        this.noteFailure(socket.remoteAddress ?? 'an unknown address', new Error('too many unauthenticated connections'));
+        this.noteFailure(
+          socket.remoteAddress ?? 'an unknown address',
+          new Error('too many unauthenticated connections'),
+        );
         socket.destroy();
         return;
       }
@@ -126,7 +129,7 @@ export class TlsTransport implements Transport {
     });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on('error', (error) => fail(classifyDialError(error)));
+    socket.on('error', (error: Error) => fail(classifyDialError(error)));
     socket.on('close', () => fail({ kind: 'reset', message: 'closed during the handshake' }));
     socket.once('secureConnect', () => {
       if (!isAsPinned(socket)) return fail({ kind: 'foreign', message: 'negotiated something else than was pinned' });
@@ -177,9 +180,13 @@ function listenError(address: PeerAddress, error: NodeJS.ErrnoException): Cluste
         : error.code === 'EACCES'
           ? 'This user may not listen on that port: choose one above 1023.'
           : 'Check listen.host and listen.port.';
-  return new ClusterError('CLUSTER_LISTEN_FAILED', `Cannot listen on ${where} (${error.code ?? error.message}). ${mend}`, {
-    cause: error,
-  });
+  return new ClusterError(
+    'CLUSTER_LISTEN_FAILED',
+    `Cannot listen on ${where} (${error.code ?? error.message}). ${mend}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 const FAILURE_KINDS: Readonly<Record<string, DialFailureKind>> = {

@@ -42,13 +42,7 @@ export interface Connection {
  * else listens there.
  */
 export type DialFailureKind =
-  | 'refused'
-  | 'reset'
-  | 'timeout'
-  | 'unreachable'
-  | 'unresolved'
-  | 'unauthenticated'
-  | 'foreign';
+  'refused' | 'reset' | 'timeout' | 'unreachable' | 'unresolved' | 'unauthenticated' | 'foreign';
 
 export interface DialFailure {
   readonly kind: DialFailureKind;

@@ -1,0 +1,43 @@
+/** A Nest application with nothing in it, with or without the cluster module: what being clustered costs. */
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { COOKIE } from '../support.mjs';
+
+const { name, seed, port, isClustered } = JSON.parse(process.argv[2]);
+
+class BenchModule {}
+let imports = [];
+let Cluster;
+if (isClustered) {
+  const rookery = await import('../../dist/rookery/cluster/src/index.js');
+  Cluster = rookery.Cluster;
+  imports = [
+    rookery.ClusterModule.forRoot({
+      name,
+      cookie: COOKIE,
+      listen: { host: '127.0.0.1', port },
+      discovery: rookery.staticPeers([{ host: '127.0.0.1', port: seed }]),
+    }),
+  ];
+}
+Module({ imports })(BenchModule);
+const app = await NestFactory.createApplicationContext(BenchModule, { logger: ['error'] });
+await app.init();
+// Keeps the process alive without the module, too.
+setInterval(() => undefined, 1 << 30);
+
+const commands = {
+  members: () => process.send({ type: 'members', count: Cluster === undefined ? 0 : app.get(Cluster).members('up').length }),
+  async memory() {
+    for (let i = 0; i < 3; i++) {
+      globalThis.gc();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    process.send({ type: 'memory', rss: process.memoryUsage().rss });
+  },
+  cpu: () => process.send({ type: 'cpu', usage: process.cpuUsage() }),
+};
+process.on('message', (message) => void commands[message.type](message));
+process.on('disconnect', () => process.exit(0));
+process.send({ type: 'ready' });

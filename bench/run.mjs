@@ -1,0 +1,44 @@
+/**
+ * `npm run bench [scenario ...]`: measures the built package in separate processes, with encryption on, against a bare
+ * socket, Redis and Nest's TCP transport in the same run. Machines differ and are noisy: quote the ratios.
+ *
+ * Environment: ROUNDS (3) counted rounds, SCALE (1) of all message counts, OUT (bench/results.json).
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import * as scenarios from './scenarios.mjs';
+import { stopAll } from './support.mjs';
+
+if (!existsSync(new URL('../dist/rookery/node/src/index.js', import.meta.url))) {
+  process.stderr.write('Nothing to measure yet: run `npm run build` first.\n');
+  process.exit(1);
+}
+const known = Object.keys(scenarios);
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : known;
+const unknown = chosen.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  process.stderr.write(`Unknown: ${unknown.join(', ')}. Scenarios: ${known.join(', ')}\n`);
+  process.exit(1);
+}
+
+const rows = [];
+for (const name of chosen) {
+  process.stdout.write(`\n${name}\n`);
+  try {
+    const result = await scenarios[name]();
+    rows.push(...result);
+    for (const scenario of new Set(result.map((row) => row.scenario))) {
+      console.table(result.filter((row) => row.scenario === scenario));
+    }
+  } finally {
+    await stopAll();
+  }
+}
+if (!rows.some(({ contestant }) => contestant === 'redis') && chosen.some((name) => ['latency', 'throughput'].includes(name))) {
+  process.stdout.write('Redis was not measured: no redis-server on this machine.\n');
+}
+const out = process.env.OUT ?? 'bench/results.json';
+const machine = { node: process.version, cpus: cpus().length, model: cpus()[0]?.model };
+writeFileSync(out, `${JSON.stringify({ at: new Date().toISOString(), machine, rows }, null, 2)}\n`);
+process.stdout.write(`\nWritten to ${out}\n`);
+process.exit(0);

@@ -1,0 +1,101 @@
+/** What all scenarios share: child processes that play a role, and the few statistics that are quoted. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+export const COOKIE = 'bench-0c5f2b9a7de84163';
+
+/** The payloads of every scenario. */
+export const SMALL = { key: 'flag:checkout', version: 42, enabled: true, at: 1732000000000, tags: ['a', 'b'] };
+export const TEXT_1K = 'x'.repeat(1024);
+export const payloadOf = (kind) => (kind === 'small' ? SMALL : TEXT_1K);
+
+/** A process that runs `bench/roles/<role>.mjs`; messages it sends are awaited by their `type`. */
+export class Role {
+  static running = new Set();
+
+  constructor(role, settings = {}, { env = {}, execArgv = [] } = {}) {
+    this.role = role;
+    this.child = fork(new URL(`./roles/${role}.mjs`, import.meta.url), [JSON.stringify(settings)], {
+      env: { ...process.env, ...env },
+      execArgv,
+    });
+    this.messages = [];
+    this.waiting = [];
+    this.child.on('message', (message) => {
+      const index = this.waiting.findIndex(({ type }) => type === message.type);
+      if (index >= 0) this.waiting.splice(index, 1)[0].resolve(message);
+      else this.messages.push(message);
+    });
+    this.child.on('exit', (code) => {
+      Role.running.delete(this);
+      for (const { reject } of this.waiting) reject(new Error(`the process '${role}' ended with ${code}`));
+    });
+    Role.running.add(this);
+  }
+
+  static async start(role, settings, options) {
+    const process = new Role(role, settings, options);
+    process.ready = await process.next('ready');
+    return process;
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  next(type) {
+    const index = this.messages.findIndex((message) => message.type === type);
+    if (index >= 0) return Promise.resolve(this.messages.splice(index, 1)[0]);
+    return new Promise((resolve, reject) => this.waiting.push({ type, resolve, reject }));
+  }
+
+  send(message) {
+    this.child.send(message);
+  }
+
+  async ask(message, type = message.type) {
+    this.send(message);
+    return this.next(type);
+  }
+
+  async stop() {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+export async function stopAll() {
+  await Promise.all([...Role.running].map((role) => role.stop()));
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+export function percentile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Runs `measure` once per contestant and round, in turn, so that a slow moment of the machine hits all of them. */
+export async function interleave(contestants, rounds, measure) {
+  const results = new Map(contestants.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const name of contestants) results.get(name).push(await measure(name, round));
+  }
+  return results;
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { Peer } from './peer.js';
+
+const peer = (): Peer => new Peer('00000000000000aa', { name: 'p', address: { host: '127.0.0.1', port: 1 }, metadata: {} }, 0);
+
+describe('the freshness of a peer', () => {
+  it('is proven as of the arrival of a head that we have reached', () => {
+    const p = peer();
+    p.last = 5;
+    p.learnHead(5, 1_000);
+    expect(p.freshAt).toBe(1_000);
+  });
+
+  it('is proven later for a head not yet reached, but as of when that head arrived', () => {
+    const p = peer();
+    p.learnHead(3, 1_000);
+    p.learnHead(6, 2_000);
+    expect(p.freshAt).toBe(0);
+    p.last = 2;
+    p.proveFreshness();
+    expect(p.freshAt).toBe(0);
+    p.last = 3;
+    p.proveFreshness();
+    expect(p.freshAt).toBe(1_000);
+    p.last = 6;
+    p.proveFreshness();
+    expect(p.freshAt).toBe(2_000);
+  });
+
+  it('does not wait for ever behind a head that moves on: the oldest and the newest are kept', () => {
+    const p = peer();
+    for (let at = 1; at <= 100; at++) p.learnHead(at * 10, at * 1_000);
+    p.last = 10;
+    p.proveFreshness();
+    expect(p.freshAt).toBe(1_000);
+    p.last = 999;
+    p.proveFreshness();
+    expect(p.freshAt).toBe(1_000);
+    p.last = 1_000;
+    p.proveFreshness();
+    expect(p.freshAt).toBe(100_000);
+  });
+});
+
+describe('the member that users see', () => {
+  it('is one frozen object until something changes', () => {
+    const p = peer();
+    const before = p.member;
+    expect(p.member).toBe(before);
+    expect(Object.isFrozen(before)).toBe(true);
+    p.setStatus('up');
+    expect(p.member).not.toBe(before);
+    expect(p.member.status).toBe('up');
+    expect(before.status).toBe('suspect');
+  });
+});

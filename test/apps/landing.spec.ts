@@ -1,0 +1,185 @@
+/** The landing pages over HTTP: what they say, and what their event stream sends. */
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import request from 'supertest';
+import { LiveUpdates, MAX_LIVE_STREAMS } from '../../apps/landing/src/live/live-updates.js';
+import { member } from '../../libs/feature-flags/test/fake-cluster.js';
+import { EventStream } from './support/event-stream.js';
+import { eventually } from './support/eventually.js';
+import { openStore } from './support/flag-store.js';
+import { changed, runLanding, type RunningApp } from './support/running-app.js';
+import { type TemporaryFolder, temporaryFolder } from './support/temporary-folder.js';
+
+beforeAll(() => Logger.overrideLogger(false)); // warnings are expected here
+
+let folder: TemporaryFolder;
+let landing: RunningApp;
+const streams: EventStream[] = [];
+
+async function openStream(headers?: Record<string, string>): Promise<EventStream> {
+  const stream = await EventStream.open(`${landing.url}/live`, headers);
+  streams.push(stream);
+  return stream;
+}
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(async () => {
+  for (const stream of streams.splice(0)) stream.close();
+  await landing.app.close();
+  folder.remove();
+});
+
+describe('landing', () => {
+  beforeEach(async () => {
+    const { store, close } = openStore({ file: folder.file('flags.db') });
+    await store.put('new-pricing', { enabled: true, description: 'three plans' });
+    await store.put('gone', { enabled: true });
+    await store.delete('gone');
+    await close();
+    landing = await runLanding({ file: folder.file('flags.db') });
+  });
+
+  it('renders the page from the flags in memory', async () => {
+    const { text, headers } = await request(landing.url).get('/').expect(200);
+    expect(text).toContain('Most offices');
+    expect(text).toContain('Served by <b>self</b>');
+    expect(text).not.toContain('may be out of date');
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(headers['content-security-policy']).toContain("script-src 'self';");
+    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers).not.toHaveProperty('x-powered-by');
+  });
+
+  it('serves everything that the page asks for', async () => {
+    const { text } = await request(landing.url).get('/');
+    const urls = [...text.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, url]) => url!);
+    expect(urls).toHaveLength(4);
+    for (const url of urls) {
+      const { headers } = await request(landing.url).get(url).expect(200);
+      expect(headers['content-type']).toMatch(url.endsWith('.css') ? /^text\/css/ : /^text\/javascript/);
+    }
+    await request(landing.url).get('/assets/0/site.css').expect(404);
+  });
+
+  it('shows the flags exactly as it holds them', async () => {
+    const { body } = await request(landing.url).get('/flags').expect(200);
+    expect(body).toEqual({
+      flags: [{ key: 'new-pricing', enabled: true, description: 'three plans', version: 1, updatedAt: expect.any(String) }],
+      stale: false,
+      reasons: [],
+      loadedAt: expect.any(String),
+    });
+    const one = await request(landing.url).get('/flags/new-pricing').expect(200);
+    expect(one.body).toMatchObject({ flag: { version: 1 }, stale: false });
+    await request(landing.url).get('/flags/gone').expect(404, /FLAGS_NOT_FOUND/);
+    await request(landing.url).put('/flags/new-pricing').send({ enabled: false }).expect(404);
+  });
+
+  it('says on the page and in JSON that it may be out of date, and why', async () => {
+    landing.cluster.state = { fresh: false, reasons: ['api-1 is silent'] };
+    expect((await request(landing.url).get('/')).text).toContain('may be out of date');
+    expect((await request(landing.url).get('/flags')).body).toMatchObject({ stale: true, reasons: ['api-1 is silent'] });
+    expect((await request(landing.url).get('/health').expect(200)).body).toMatchObject({ status: 'ready', flags: { stale: true } });
+  });
+
+  it('reloads from the database after a gap, serving what it has meanwhile', async () => {
+    const { store, close } = openStore({ file: folder.file('flags.db') });
+    await store.put('new-pricing', { enabled: false }); // and no event of it arrives
+    await close();
+    landing.flags.onGap({ from: member('api-1'), reason: 'window', missed: 1 });
+    expect((await request(landing.url).get('/flags')).body).toMatchObject({ stale: true, flags: [{ version: 1 }] });
+    await eventually(() => landing.flags.get('new-pricing')?.version === 2);
+    expect((await request(landing.url).get('/flags')).body).toMatchObject({ stale: false });
+  });
+
+  describe('event stream', () => {
+    it('begins with the current state of every part of the page', async () => {
+      const stream = await openStream();
+      expect(stream).toMatchObject({ status: 200, type: 'text/event-stream' });
+      const first = await stream.heard(() => true);
+      expect(first).toMatchObject({ id: expect.stringMatching(/^\d+$/), type: undefined });
+      for (const id of ['theme', 'promo', 'pricing', 'start', 'freshness', 'served-by', 'flag-list']) {
+        expect(first.data).toContain(`id="${id}" hx-swap-oob=`);
+      }
+      expect(first.data).toContain('Most offices');
+    });
+
+    it('sends what a change makes different, and nothing else', async () => {
+      const stream = await openStream();
+      await stream.heard(() => true);
+      landing.flags.onFlagChanged(changed('promo-banner', 1));
+      const { data, id } = await stream.heard(({ data }) => data.includes('Half price'), 1);
+      expect(Number(id)).toBeGreaterThan(Number(stream.messages[0]?.id));
+      expect(data).toContain('id="flag-list"');
+      expect(data).not.toContain('id="pricing"');
+    });
+
+    it('begins with the current state again for a page that comes back', async () => {
+      const before = await openStream();
+      const { id } = await before.heard(() => true);
+      before.close();
+      landing.flags.onFlagChanged(changed('promo-banner', 1));
+      const after = await openStream({ 'last-event-id': String(id) });
+      const first = await after.heard(() => true);
+      expect(first.data).toContain('Half price');
+      expect(first.data).toContain('id="pricing"');
+    });
+
+    it('shows the mark of being out of date as it comes and goes, though nothing announces it', async () => {
+      const stream = await openStream();
+      await stream.heard(() => true);
+      landing.cluster.state = { fresh: false, reasons: ['api-1 is silent'] };
+      await stream.heard(({ data }) => data.includes('may be out of date'));
+      landing.cluster.state = { fresh: true, reasons: [] };
+      await stream.heard(({ data }) => data.includes('id="freshness"') && !data.includes('may be out of date'), 2);
+    });
+
+    it('sends many changes of one moment together', async () => {
+      const stream = await openStream();
+      await stream.heard(() => true);
+      for (let version = 1; version <= 500; version++) landing.flags.onFlagChanged(changed('busy', version));
+      await stream.heard(({ data }) => data.includes('<td>500</td>'));
+      expect(stream.messages.length).toBeLessThan(10);
+    });
+
+    it('takes no more pages than its limit, refuses further ones by name, and forgets those that leave', async () => {
+      const updates = landing.app.get(LiveUpdates, { strict: false });
+      const subscriptions = Array.from({ length: MAX_LIVE_STREAMS - 1 }, () => updates.stream().subscribe());
+      const last = await openStream();
+      await last.heard(() => true);
+      const { body } = await request(landing.url).get('/live').expect(503);
+      expect(body).toMatchObject({ statusCode: 503, code: 'LIVE_STREAMS_FULL' });
+      await request(landing.url).get('/').expect(200);
+
+      last.close();
+      await eventually(() => updates.size === MAX_LIVE_STREAMS - 1);
+      await (await openStream()).heard(() => true);
+      for (const subscription of subscriptions) subscription.unsubscribe();
+      for (const stream of streams) stream.close();
+      await eventually(() => updates.size === 0);
+    });
+  });
+});
+
+describe('landing without its database', () => {
+  it('starts and serves, marked as out of date, until the api has made the database', async () => {
+    const file = folder.file('not/yet/flags.db');
+    landing = await runLanding({ file });
+    expect((await request(landing.url).get('/').expect(200)).text).toContain('may be out of date');
+    expect((await request(landing.url).get('/flags').expect(200)).body).toMatchObject({ flags: [], stale: true, loadedAt: null });
+    await request(landing.url).get('/health').expect(200);
+
+    landing.flags.onFlagChanged(changed('promo-banner', 1)); // events are good without a database, too
+    expect((await request(landing.url).get('/')).text).toContain('Half price');
+
+    const stream = await openStream();
+    await stream.heard(({ data }) => data.includes('may be out of date'));
+    const { store, close } = openStore({ file });
+    await store.put('new-pricing', { enabled: true });
+    await close();
+    await stream.heard(({ data }) => data.includes('Most offices'));
+    expect((await request(landing.url).get('/flags')).body).toMatchObject({ stale: false });
+  }, 20_000);
+});
