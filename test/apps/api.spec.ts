@@ -44,7 +44,11 @@ describe('the api', () => {
   });
 
   it('announces a change once it is stored, and answers with who has it live', async () => {
-    api.cluster.outcome = { confirmed: [member('landing-1'), member('landing-2')], failed: [member('landing-3')], pending: [member('api-2')] };
+    api.cluster.outcome = {
+      confirmed: [member('landing-1'), member('landing-2')],
+      failed: [member('landing-3')],
+      pending: [member('api-2')],
+    };
     const { body } = await request(api.url).put('/flags/a').send({ enabled: true }).expect(201);
     expect(body).toMatchObject({
       live: {
@@ -55,7 +59,10 @@ describe('the api', () => {
       },
     });
     expect(api.cluster.published).toEqual([
-      { topic: 'flag.changed', payload: expect.objectContaining({ key: 'a', enabled: true, version: 1, deleted: false }) },
+      {
+        topic: 'flag.changed',
+        payload: expect.objectContaining({ key: 'a', enabled: true, version: 1, deleted: false }),
+      },
     ]);
   });
 
@@ -65,7 +72,9 @@ describe('the api', () => {
     expect(body).toMatchObject({ flag: { key: 'a', version: 2, deleted: true }, live: { confirmed: [] } });
     expect(api.cluster.published.at(-1)).toMatchObject({ payload: { key: 'a', version: 2, deleted: true } });
     await request(api.url).get('/flags/a').expect(404);
-    await request(api.url).delete('/flags/a').expect(404, /FLAGS_NOT_FOUND/);
+    await request(api.url)
+      .delete('/flags/a')
+      .expect(404, /FLAGS_NOT_FOUND/);
     expect((await request(api.url).get('/flags')).body).toMatchObject({ flags: [] });
   });
 
@@ -90,7 +99,11 @@ describe('the api', () => {
 
   it('refuses a body that is no JSON object', async () => {
     await request(api.url).put('/flags/a').set('content-type', 'application/json').send('{').expect(400);
-    await request(api.url).put('/flags/a').set('content-type', 'text/plain').send('on').expect(400, /application\/json/);
+    await request(api.url)
+      .put('/flags/a')
+      .set('content-type', 'text/plain')
+      .send('on')
+      .expect(400, /application\/json/);
     await request(api.url).put('/flags/a').expect(400);
     await request(api.url).put('/flags/a').send([]).expect(400);
   });
@@ -119,7 +132,11 @@ describe('the api', () => {
     const second = await runApi({ file: folder.file('flags.db') });
     try {
       const answers = await Promise.all(
-        Array.from({ length: 20 }, (_, i) => request((i % 2 ? api : second).url).put('/flags/a').send({ enabled: true })),
+        Array.from({ length: 20 }, (_, i) =>
+          request((i % 2 ? api : second).url)
+            .put('/flags/a')
+            .send({ enabled: true }),
+        ),
       );
       const versions = answers.map(({ body }) => (body as { flag: { version: number } }).flag.version);
       expect(new Set(versions).size).toBe(20);
@@ -132,7 +149,11 @@ describe('the api', () => {
   it('answers its readiness, and how good its flags are', async () => {
     api.cluster.state = { fresh: false, reasons: ['landing-1 is silent'] };
     const { body } = await request(api.url).get('/health').expect(200);
-    expect(body).toMatchObject({ status: 'ready', node: 'self', flags: { stale: true, reasons: ['landing-1 is silent'] } });
+    expect(body).toMatchObject({
+      status: 'ready',
+      node: 'self',
+      flags: { stale: true, reasons: ['landing-1 is silent'] },
+    });
   });
 });
 
@@ -199,9 +220,14 @@ describeWithPostgres(`the api on Postgres${noPostgres === undefined ? '' : ` (sk
     await server.crash();
     const { body } = await request(api.url).put('/flags/a').send({ enabled: false }).expect(503);
     expect(body).toMatchObject({ code: 'FLAGS_DATABASE_UNAVAILABLE', message: expect.stringContaining('127.0.0.1') });
-    await request(api.url).get('/flags/a').expect(200, /"version":1/);
+    await request(api.url)
+      .get('/flags/a')
+      .expect(200, /"version":1/);
     await server.restart();
-    await request(api.url).put('/flags/a').send({ enabled: false }).expect(200, /"version":2/);
+    await request(api.url)
+      .put('/flags/a')
+      .send({ enabled: false })
+      .expect(200, /"version":2/);
   }, 30_000);
 
   it('announces a change after all whose outcome it had not been told', async () => {
@@ -211,8 +237,13 @@ describeWithPostgres(`the api on Postgres${noPostgres === undefined ? '' : ` (sk
     other.on('error', () => undefined);
     await other.connect();
     await other.query(`BEGIN; UPDATE feature_flags SET description = 'mine' WHERE "key" = 'doubt'`);
-    const write = request(api.url).put('/flags/doubt').send({ enabled: false }).then((response) => response);
-    await eventually(async () => (await other.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).rowCount);
+    const write = request(api.url)
+      .put('/flags/doubt')
+      .send({ enabled: false })
+      .then((response) => response);
+    await eventually(
+      async () => (await other.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).rowCount,
+    );
     await server.crash();
     expect(await write).toMatchObject({ status: 503, body: { outcome: 'unknown' } });
     expect((await request(api.url).get('/health')).body).toMatchObject({ flags: { stale: true } });
@@ -224,7 +255,10 @@ describeWithPostgres(`the api on Postgres${noPostgres === undefined ? '' : ` (sk
     await close();
     const published = api.cluster.published.length;
     await eventually(() => api.cluster.published.length > published);
-    expect(api.cluster.published.at(-1)).toMatchObject({ topic: 'flag.changed', payload: { key: 'doubt', version: 2, enabled: false } });
+    expect(api.cluster.published.at(-1)).toMatchObject({
+      topic: 'flag.changed',
+      payload: { key: 'doubt', version: 2, enabled: false },
+    });
     expect((await request(api.url).get('/health')).body).toMatchObject({ flags: { stale: false } });
   }, 30_000);
 });

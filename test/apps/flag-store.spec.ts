@@ -107,7 +107,8 @@ function behavesAsAStore(location: () => Partial<FeatureFlagsOptions>): void {
 /** How often the next version went to another writer than the one before. */
 function turnsTaken(versions: number[][]): number {
   const writers = new Map(versions.flatMap((own, writer) => own.map((version) => [version, writer] as const)));
-  return [...writers.keys()].filter((version) => version > 1 && writers.get(version) !== writers.get(version - 1)).length;
+  return [...writers.keys()].filter((version) => version > 1 && writers.get(version) !== writers.get(version - 1))
+    .length;
 }
 
 describe('FlagStore on a file', () => {
@@ -232,7 +233,9 @@ describeWithPostgres(`FlagStore on Postgres${noPostgres === undefined ? '' : ` (
     await other.query(`BEGIN; UPDATE feature_flags SET description = 'mine' WHERE "key" = 'locked'`);
     const write = store.put('locked', { enabled: false });
     const refused = expect(write).rejects.toMatchObject({ code: 'FLAGS_DATABASE_UNAVAILABLE', outcome: 'unknown' });
-    await eventually(async () => (await other.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).rowCount);
+    await eventually(
+      async () => (await other.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).rowCount,
+    );
     await server.crash();
     await refused;
     await server.restart();

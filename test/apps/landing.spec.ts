@@ -66,22 +66,32 @@ describe('landing', () => {
   it('shows the flags exactly as it holds them', async () => {
     const { body } = await request(landing.url).get('/flags').expect(200);
     expect(body).toEqual({
-      flags: [{ key: 'new-pricing', enabled: true, description: 'three plans', version: 1, updatedAt: expect.any(String) }],
+      flags: [
+        { key: 'new-pricing', enabled: true, description: 'three plans', version: 1, updatedAt: expect.any(String) },
+      ],
       stale: false,
       reasons: [],
       loadedAt: expect.any(String),
     });
     const one = await request(landing.url).get('/flags/new-pricing').expect(200);
     expect(one.body).toMatchObject({ flag: { version: 1 }, stale: false });
-    await request(landing.url).get('/flags/gone').expect(404, /FLAGS_NOT_FOUND/);
+    await request(landing.url)
+      .get('/flags/gone')
+      .expect(404, /FLAGS_NOT_FOUND/);
     await request(landing.url).put('/flags/new-pricing').send({ enabled: false }).expect(404);
   });
 
   it('says on the page and in JSON that it may be out of date, and why', async () => {
     landing.cluster.state = { fresh: false, reasons: ['api-1 is silent'] };
     expect((await request(landing.url).get('/')).text).toContain('may be out of date');
-    expect((await request(landing.url).get('/flags')).body).toMatchObject({ stale: true, reasons: ['api-1 is silent'] });
-    expect((await request(landing.url).get('/health').expect(200)).body).toMatchObject({ status: 'ready', flags: { stale: true } });
+    expect((await request(landing.url).get('/flags')).body).toMatchObject({
+      stale: true,
+      reasons: ['api-1 is silent'],
+    });
+    expect((await request(landing.url).get('/health').expect(200)).body).toMatchObject({
+      status: 'ready',
+      flags: { stale: true },
+    });
   });
 
   it('reloads from the database after a gap, serving what it has meanwhile', async () => {
@@ -168,7 +178,11 @@ describe('landing without its database', () => {
     const file = folder.file('not/yet/flags.db');
     landing = await runLanding({ file });
     expect((await request(landing.url).get('/').expect(200)).text).toContain('may be out of date');
-    expect((await request(landing.url).get('/flags').expect(200)).body).toMatchObject({ flags: [], stale: true, loadedAt: null });
+    expect((await request(landing.url).get('/flags').expect(200)).body).toMatchObject({
+      flags: [],
+      stale: true,
+      loadedAt: null,
+    });
     await request(landing.url).get('/health').expect(200);
 
     landing.flags.onFlagChanged(changed('promo-banner', 1)); // events are good without a database, too

@@ -46,12 +46,23 @@ describe('shutdown', () => {
       };
     });
     const agent = new Agent({ keepAlive: true });
-    const put = httpRequest(`${api.url}/flags/a`, { method: 'PUT', agent, headers: { 'content-type': 'application/json' } });
+    const put = httpRequest(`${api.url}/flags/a`, {
+      method: 'PUT',
+      agent,
+      headers: { 'content-type': 'application/json' },
+    });
     const answered = once(put, 'response');
     put.end('{"enabled":true}');
     await asked;
     const closed = timeOf(api.app.close());
-    await eventually(() => request(api.url).get('/health').then(() => false, () => true)); // listens no more
+    await eventually(() =>
+      request(api.url)
+        .get('/health')
+        .then(
+          () => false,
+          () => true,
+        ),
+    ); // listens no more
     confirm({ confirmed: [], failed: [], pending: [] });
     const [response] = (await answered) as [{ statusCode: number; resume(): void }];
     expect(response.statusCode).toBe(201);
@@ -66,7 +77,12 @@ describe('shutdown', () => {
     const client = connect(Number(port), hostname);
     client.on('error', () => undefined); // it is cut off in the end
     client.write('PUT /flags/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{');
-    await eventually(() => new Promise<boolean>((resolve) => api.app.getHttpServer().getConnections((_: unknown, count: number) => resolve(count === 1))));
+    await eventually(
+      () =>
+        new Promise<boolean>((resolve) =>
+          api.app.getHttpServer().getConnections((_: unknown, count: number) => resolve(count === 1)),
+        ),
+    );
     expect(await timeOf(api.app.close())).toBeLessThan(8_000);
   }, 20_000);
 
@@ -88,16 +104,20 @@ describe('the programs', () => {
   const programs = new Programs();
   afterEach(() => programs.kill());
 
-  it.each(['api', 'landing'] as const)('%s prints its address, and ends soon on SIGTERM', async (app) => {
-    const program = programs.start(app, { FLAGS_FILE: folder.file('flags.db') });
-    const url = await program.url();
-    await request(url).get('/health').expect(200);
-    const stream = app === 'landing' ? await EventStream.open(`${url}/live`) : undefined;
-    await stream?.heard(() => true);
-    program.process.kill('SIGTERM');
-    expect(await timeOf(program.exited)).toBeLessThan(5_000);
-    if (stream !== undefined) await eventually(() => stream.end === 'ended');
-  }, 40_000);
+  it.each(['api', 'landing'] as const)(
+    '%s prints its address, and ends soon on SIGTERM',
+    async (app) => {
+      const program = programs.start(app, { FLAGS_FILE: folder.file('flags.db') });
+      const url = await program.url();
+      await request(url).get('/health').expect(200);
+      const stream = app === 'landing' ? await EventStream.open(`${url}/live`) : undefined;
+      await stream?.heard(() => true);
+      program.process.kill('SIGTERM');
+      expect(await timeOf(program.exited)).toBeLessThan(5_000);
+      if (stream !== undefined) await eventually(() => stream.end === 'ended');
+    },
+    40_000,
+  );
 
   it.each(['api', 'landing'] as const)(
     '%s does not start with variables that cannot work, and names all of them',

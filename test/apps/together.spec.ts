@@ -22,7 +22,9 @@ describe('two api and two landing replicas', () => {
   const flagsAt = async (name: (typeof names)[number]) =>
     (await at(name).get('/flags').expect(200)).body as { flags: { key: string; version: number }[]; stale: boolean };
   const membersAt = async (name: (typeof names)[number]) =>
-    ((await at(name).get('/cluster').expect(200)).body as { members: Member[] }).members.map((member) => member.name).sort();
+    ((await at(name).get('/cluster').expect(200)).body as { members: Member[] }).members
+      .map((member) => member.name)
+      .sort();
 
   beforeAll(async () => {
     folder = temporaryFolder();
@@ -47,14 +49,18 @@ describe('two api and two landing replicas', () => {
     const { live } = body as { live: { confirmed: string[] } };
     expect(live).toMatchObject({ failed: [], pending: [] });
     expect(live.confirmed.sort()).toEqual(['api-2', 'landing-1', 'landing-2']);
-    for (const name of names) expect(await flagsAt(name)).toMatchObject({ flags: [{ key: 'new-pricing', version: 1 }] });
+    for (const name of names)
+      expect(await flagsAt(name)).toMatchObject({ flags: [{ key: 'new-pricing', version: 1 }] });
     await page.heard(({ data }) => data.includes('Most offices'));
     page.close();
   }, 30_000);
 
   it('end with the same version everywhere when both apis write one flag at once', async () => {
     const writes = Array.from({ length: 20 }, (_, i) =>
-      at(i % 2 ? 'api-1' : 'api-2').put('/flags/contested').send({ enabled: i % 3 === 0 }).then(({ body }) => body as { flag: object }),
+      at(i % 2 ? 'api-1' : 'api-2')
+        .put('/flags/contested')
+        .send({ enabled: i % 3 === 0 })
+        .then(({ body }) => body as { flag: object }),
     );
     const flags = (await Promise.all(writes)).map(({ flag }) => flag as { version: number });
     const last = flags.find(({ version }) => version === 20);

@@ -33,7 +33,11 @@ describe('readReplicaConfig', () => {
   });
 
   it('finds peers by DNS, at the port where it listens itself', () => {
-    const { cluster } = read({ CLUSTER_DNS: 'app.local', CLUSTER_COOKIE: 'a long enough secret', CLUSTER_PORT: '5000' });
+    const { cluster } = read({
+      CLUSTER_DNS: 'app.local',
+      CLUSTER_COOKIE: 'a long enough secret',
+      CLUSTER_PORT: '5000',
+    });
     expect(cluster).toMatchObject({
       listen: { host: '0.0.0.0', port: 5000 },
       discovery: { kind: 'dns', hostname: 'app.local', port: 5000 },
@@ -66,7 +70,15 @@ describe('readReplicaConfig', () => {
       DATABASE_URL: 'mysql://me:secret@host/db',
       FLAGS_FILE: 'flags.db',
     });
-    for (const name of ['HTTP_PORT', 'CLUSTER_PORT', 'CLUSTER_DNS', 'CLUSTER_PEERS', 'CLUSTER_COOKIE', 'DATABASE_URL', 'FLAGS_FILE']) {
+    for (const name of [
+      'HTTP_PORT',
+      'CLUSTER_PORT',
+      'CLUSTER_DNS',
+      'CLUSTER_PEERS',
+      'CLUSTER_COOKIE',
+      'DATABASE_URL',
+      'FLAGS_FILE',
+    ]) {
       expect(problems.join('\n')).toContain(name);
     }
     expect(problems.join('\n')).not.toContain('secret@');

@@ -55,7 +55,10 @@ export function readReplicaConfig(environment: Environment, defaults: { httpPort
       name: text('NODE_NAME'),
       cookie: text('CLUSTER_COOKIE'),
       // Beyond one machine others must be able to dial this node: at a known port, on every interface.
-      listen: discovery.kind === 'local' ? listen : { host: listen.host ?? '0.0.0.0', port: listen.port ?? DEFAULT_CLUSTER_PORT },
+      listen:
+        discovery.kind === 'local'
+          ? listen
+          : { host: listen.host ?? '0.0.0.0', port: listen.port ?? DEFAULT_CLUSTER_PORT },
       discovery,
     },
     flags: { databaseUrl: text('DATABASE_URL'), file: text('FLAGS_FILE') },
@@ -81,7 +84,9 @@ function readDiscovery(
   problems: string[],
 ): Discovery {
   if (hostname !== undefined && peers !== undefined) {
-    problems.push('CLUSTER_DNS and CLUSTER_PEERS exclude each other: set one of them, or none for replicas of one machine');
+    problems.push(
+      'CLUSTER_DNS and CLUSTER_PEERS exclude each other: set one of them, or none for replicas of one machine',
+    );
   }
   if (hostname !== undefined) return { kind: 'dns', hostname, port: port ?? DEFAULT_CLUSTER_PORT };
   if (peers === undefined) return { kind: 'local' };

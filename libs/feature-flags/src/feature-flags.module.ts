@@ -16,12 +16,7 @@ export class FeatureFlagsModule {
     const resolved = resolveFeatureFlagsOptions(options);
     return {
       module: FeatureFlagsModule,
-      providers: [
-        { provide: FEATURE_FLAGS_OPTIONS, useValue: resolved },
-        FlagDatabase,
-        FlagStore,
-        FeatureFlagsService,
-      ],
+      providers: [{ provide: FEATURE_FLAGS_OPTIONS, useValue: resolved }, FlagDatabase, FlagStore, FeatureFlagsService],
       exports: resolved.readOnly ? [FeatureFlagsService] : [FeatureFlagsService, FlagStore],
     };
   }

@@ -12,7 +12,12 @@ describe('resolveFeatureFlagsOptions', () => {
 
   it('names every problem at once, and no password', () => {
     const resolve = () =>
-      resolveFeatureFlagsOptions({ readOnly: false, databaseUrl: 'mysql://me:secret@host/x', file: '', retryMaxMs: -1 });
+      resolveFeatureFlagsOptions({
+        readOnly: false,
+        databaseUrl: 'mysql://me:secret@host/x',
+        file: '',
+        retryMaxMs: -1,
+      });
     expect(resolve).toThrow(expect.objectContaining({ code: 'FLAGS_INVALID_OPTIONS' }));
     expect(resolve).toThrow(/exclude each other.*postgres:\/\/.*not be empty.*retryMaxMs/s);
     expect(resolve).not.toThrow(/secret/);

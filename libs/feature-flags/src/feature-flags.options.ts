@@ -27,8 +27,7 @@ export interface FeatureFlagsOptions {
 
 /** Where the flags are kept. */
 export type FlagDatabaseLocation =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'postgres'; readonly url: string };
+  { readonly kind: 'file'; readonly path: string } | { readonly kind: 'postgres'; readonly url: string };
 
 /** Options that were checked and completed. */
 export interface ResolvedFeatureFlagsOptions extends Required<Omit<FeatureFlagsOptions, 'databaseUrl' | 'file'>> {
@@ -65,7 +64,10 @@ export function resolveFeatureFlagsOptions(options: FeatureFlagsOptions): Resolv
     if (!(resolved[name] >= 0 && resolved[name] <= 3_600_000)) problems.push(`${name} must be between 0 and 3600000`);
   }
   if (problems.length > 0) {
-    throw new FlagsError('FLAGS_INVALID_OPTIONS', `The options of the feature flags cannot work: ${problems.join('; ')}.`);
+    throw new FlagsError(
+      'FLAGS_INVALID_OPTIONS',
+      `The options of the feature flags cannot work: ${problems.join('; ')}.`,
+    );
   }
   return resolved;
 }

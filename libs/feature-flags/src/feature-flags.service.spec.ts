@@ -96,7 +96,10 @@ describe('FeatureFlagsService', () => {
     await setting.flags.onModuleInit();
     setting.all = () => Promise.resolve([record('a', 5, false)]);
     setting.flags.onGap(gap);
-    expect(setting.flags.status()).toMatchObject({ stale: true, reasons: ['changes made by api-1 may be missing (origin-lost)'] });
+    expect(setting.flags.status()).toMatchObject({
+      stale: true,
+      reasons: ['changes made by api-1 may be missing (origin-lost)'],
+    });
     expect(setting.flags.isEnabled('a')).toBe(true);
     await setting.clock.advance(250);
     expect(setting.flags.status().stale).toBe(false);

@@ -113,7 +113,8 @@ export class FeatureFlagsService implements OnModuleInit, OnModuleDestroy {
   @OnClusterEvent('flag.changed')
   onFlagChanged(change: FlagChanged): void {
     // Refusing it aloud makes the publisher count this node as failed, not as confirmed.
-    if (!isFlagRecord(change)) throw new FlagsError('FLAGS_INVALID_EVENT', 'A flag.changed event has not the shape of a flag.');
+    if (!isFlagRecord(change))
+      throw new FlagsError('FLAGS_INVALID_EVENT', 'A flag.changed event has not the shape of a flag.');
     this.apply(change);
   }
 

@@ -4,7 +4,15 @@ import type { FlagRecord } from './flag.js';
 import { FlagCache } from './flag-cache.js';
 
 function record(key: string, version: number, rest: Partial<FlagRecord> = {}): FlagRecord {
-  return { key, version, enabled: true, description: '', deleted: false, updatedAt: '2030-01-01T00:00:00.000Z', ...rest };
+  return {
+    key,
+    version,
+    enabled: true,
+    description: '',
+    deleted: false,
+    updatedAt: '2030-01-01T00:00:00.000Z',
+    ...rest,
+  };
 }
 
 describe('FlagCache', () => {
@@ -66,7 +74,11 @@ describe('FlagCache', () => {
   });
 
   it('converges to the highest versions under any interleaving and repetition of events and loads', () => {
-    const write = fc.record({ key: fc.constantFrom('a', 'b', '__proto__'), enabled: fc.boolean(), deleted: fc.boolean() });
+    const write = fc.record({
+      key: fc.constantFrom('a', 'b', '__proto__'),
+      enabled: fc.boolean(),
+      deleted: fc.boolean(),
+    });
     /** What a copy hears: the event of write number n, or a load that read the table after n writes. */
     const heard = fc.record({ load: fc.boolean(), at: fc.nat() });
     fc.assert(
@@ -78,7 +90,9 @@ describe('FlagCache', () => {
           else if (events.length > 0) cache.apply(events[at % events.length]!);
         }
         // However late, each write is heard of at last: by its own event or, here and there, only by a load.
-        const missed = events.filter((_, index) => !hears.some(({ load, at }) => !load && at % events.length === index));
+        const missed = events.filter(
+          (_, index) => !hears.some(({ load, at }) => !load && at % events.length === index),
+        );
         if (missed.length % 2 === 0) cache.load(tables.at(-1)!.values());
         else for (const event of missed.reverse()) cache.apply(event);
 

@@ -50,6 +50,8 @@ export function flagDataSource(
     // Turning the journal to WAL is a write, and stays with the file: who writes, does it.
     enableWAL: !readOnly,
     // libsql knows no read-only open; SQLite's own switch does as well.
-    ...(readOnly && { prepareDatabase: (database: { pragma(text: string): unknown }) => void database.pragma('query_only = ON') }),
+    ...(readOnly && {
+      prepareDatabase: (database: { pragma(text: string): unknown }) => void database.pragma('query_only = ON'),
+    }),
   });
 }

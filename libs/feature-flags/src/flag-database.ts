@@ -100,7 +100,11 @@ export class FlagDatabase implements OnApplicationShutdown {
   }
 
   #failed(error: unknown, outcome: StatementOutcome): FlagsDatabaseError {
-    return new FlagsDatabaseError(`${placeOf(this.options.location)} is not available: ${describeError(error)}`, outcome, error);
+    return new FlagsDatabaseError(
+      `${placeOf(this.options.location)} is not available: ${describeError(error)}`,
+      outcome,
+      error,
+    );
   }
 
   #release(dataSource: DataSource): Promise<void> {

@@ -141,7 +141,11 @@ describe('FlagReloader', () => {
 });
 
 describe('retryPause', () => {
-  const options = (next: number) => ({ retryMinMs: 200, retryMaxMs: 5_000, random: { next: () => next, bytes: () => Buffer.alloc(0) } });
+  const options = (next: number) => ({
+    retryMinMs: 200,
+    retryMaxMs: 5_000,
+    random: { next: () => next, bytes: () => Buffer.alloc(0) },
+  });
 
   it('draws half of the pause at random', () => {
     expect(retryPause(1, options(0))).toBe(100);

@@ -2,7 +2,13 @@
 import type { Cluster, ConfirmedPublication, Freshness, Member } from 'rookery';
 
 export function member(name: string): Member {
-  return { name, incarnation: name.padEnd(16, '0').slice(0, 16), status: 'up', address: { host: '127.0.0.1', port: 1 }, metadata: {} };
+  return {
+    name,
+    incarnation: name.padEnd(16, '0').slice(0, 16),
+    status: 'up',
+    address: { host: '127.0.0.1', port: 1 },
+    metadata: {},
+  };
 }
 
 export class FakeCluster {

@@ -7,7 +7,7 @@ import { ClusterOptionsError } from './errors.js';
 import type { MemberMetadata } from './membership/member.js';
 import { MIN_FRAME_BYTES_LIMIT } from './protocol/frame.js';
 import { MAX_METADATA_BYTES, MAX_NAME_LENGTH } from './protocol/list-frames.js';
-import { cookieProblem, homeCookie } from './transport/cookie.js';
+import { cookieProblem, homeCookie, SecretCookie } from './transport/cookie.js';
 
 /** Bounds and budgets. The defaults suit 2 to 50 nodes. */
 export interface MeshLimits {
@@ -91,7 +91,7 @@ export interface MeshOptions {
 export interface ResolvedMeshOptions {
   readonly cluster: string;
   readonly name: string;
-  readonly cookie: string;
+  readonly cookie: SecretCookie;
   readonly listen: PeerAddress;
   readonly advertise: { readonly host: string; readonly port: number | undefined } | undefined;
   readonly discovery: readonly DiscoveryStrategy[];
@@ -136,7 +136,7 @@ export function resolveMeshOptions(options: MeshOptions, random: Random): Resolv
   };
   checkCookie(options.cookie, isLocal, problems);
   if (problems.length > 0) throw new ClusterOptionsError(problems);
-  return { ...resolved, cookie: options.cookie ?? homeCookie(random) };
+  return { ...resolved, cookie: new SecretCookie(options.cookie ?? homeCookie(random)) };
 }
 
 function rejectUnknown(prefix: string, value: object, known: readonly string[], problems: string[]): void {

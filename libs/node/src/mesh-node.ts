@@ -29,10 +29,7 @@ import type { NodeEvents, PayloadOf, TopicOf } from './node-events.js';
 /** How long `publishConfirmed` waits by default. */
 const CONFIRM_TIMEOUT_MS = 1_000;
 
-/**
- * What a node stands on. Tests replace it to run whole clusters in virtual time.
- * @internal
- */
+/** What a node stands on. Tests replace it to run whole clusters in virtual time. */
 export interface NodeEnvironment {
   readonly clock: Clock;
   readonly random: Random;
@@ -43,7 +40,7 @@ export interface NodeEnvironment {
 const SYSTEM: NodeEnvironment = {
   clock: systemClock,
   random: systemRandom,
-  makeKeys: (options) => makeKeyRing({ use: options.cookie, accept: [] }),
+  makeKeys: (options) => makeKeyRing({ use: options.cookie.reveal(), accept: [] }),
   makeTransport: (keys, options) => new TlsTransport(keys, systemClock, options.logger),
 };
 

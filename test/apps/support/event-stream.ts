@@ -50,9 +50,11 @@ export class EventStream {
     this.#rest = blocks.pop() ?? '';
     for (const block of blocks) {
       const lines = block.split('\n').filter((line) => line !== '');
-      const field = (name: string) => lines.filter((line) => line.startsWith(`${name}: `)).map((line) => line.slice(name.length + 2));
+      const field = (name: string) =>
+        lines.filter((line) => line.startsWith(`${name}: `)).map((line) => line.slice(name.length + 2));
       this.comments.push(...lines.filter((line) => line.startsWith(':')));
-      if (field('data').length > 0) this.messages.push({ id: field('id')[0], type: field('event')[0], data: field('data').join('\n') });
+      if (field('data').length > 0)
+        this.messages.push({ id: field('id')[0], type: field('event')[0], data: field('data').join('\n') });
     }
   }
 }

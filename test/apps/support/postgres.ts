@@ -25,7 +25,8 @@ interface Account {
 /** Why no server can be started here; undefined when one can. */
 export function postgresUnavailable(): string | undefined {
   if (postgresPrograms() === undefined) return 'no initdb and postgres programs were found';
-  if (process.getuid?.() === 0 && accountFor() === undefined) return 'postgres refuses to run as root, and there is no account "postgres"';
+  if (process.getuid?.() === 0 && accountFor() === undefined)
+    return 'postgres refuses to run as root, and there is no account "postgres"';
   return undefined;
 }
 
@@ -42,7 +43,11 @@ export async function startPostgres(): Promise<PostgresServer> {
 
   let server: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    server = spawn(join(programs, 'postgres'), ['-D', folder, '-k', folder, '-h', '127.0.0.1', '-p', String(port), '-F'], options);
+    server = spawn(
+      join(programs, 'postgres'),
+      ['-D', folder, '-k', folder, '-h', '127.0.0.1', '-p', String(port), '-F'],
+      options,
+    );
     await eventually(() => canConnect(urlOf('postgres')), 20_000);
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -109,7 +114,8 @@ function isExecutable(path: string): boolean {
 function accountFor(): Account | undefined {
   if (process.getuid?.() !== 0) return {};
   try {
-    const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { stdio: ['ignore', 'pipe', 'ignore'] }));
+    const id = (flag: string) =>
+      Number(execFileSync('id', [flag, 'postgres'], { stdio: ['ignore', 'pipe', 'ignore'] }));
     return { uid: id('-u'), gid: id('-g') };
   } catch {
     return undefined;

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { eventually } from './eventually.js';
 import { forkTypescript } from './fork-typescript.js';
+import { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
 
 export interface Program {
   readonly process: ChildProcess;
@@ -22,9 +23,17 @@ export class Programs {
     CLUSTER_COOKIE: randomUUID(),
   };
   readonly #running: ChildProcess[] = [];
+  /** Where they announce themselves to each other. */
+  #folder: TemporaryFolder | undefined;
 
   start(app: 'api' | 'landing', environment: Record<string, string>): Program {
-    const child = forkTypescript(`apps/${app}/src/main.ts`, [], { ...this.#environment, ...environment });
+    this.#folder ??= temporaryFolder();
+    const child = forkTypescript(`apps/${app}/src/main.ts`, [], {
+      ...this.#environment,
+      TMPDIR: this.#folder.path,
+      XDG_RUNTIME_DIR: '',
+      ...environment,
+    });
     this.#running.push(child);
     const output = { text: '' };
     for (const stream of [child.stdout, child.stderr]) {
@@ -40,5 +49,7 @@ export class Programs {
 
   kill(): void {
     for (const child of this.#running.splice(0)) child.kill('SIGKILL');
+    this.#folder?.remove();
+    this.#folder = undefined;
   }
 }

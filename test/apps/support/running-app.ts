@@ -47,7 +47,15 @@ async function run(
 
 /** A row as another replica would announce it. */
 export function changed(key: string, version: number, rest: Partial<FlagRecord> = {}): FlagRecord {
-  return { key, version, enabled: true, description: '', deleted: false, updatedAt: '2030-01-01T00:00:00.000Z', ...rest };
+  return {
+    key,
+    version,
+    enabled: true,
+    description: '',
+    deleted: false,
+    updatedAt: '2030-01-01T00:00:00.000Z',
+    ...rest,
+  };
 }
 
 @Module({})

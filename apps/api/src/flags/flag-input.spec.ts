@@ -42,11 +42,16 @@ describe('parseFlag', () => {
   });
 
   it('names all that is wrong with key and body at once', () => {
-    expect(problemsOf(() => parseFlag('A', { enabled: 'yes', description: 1, version: 9, deleted: true }))).toHaveLength(4);
+    expect(
+      problemsOf(() => parseFlag('A', { enabled: 'yes', description: 1, version: 9, deleted: true })),
+    ).toHaveLength(4);
   });
 
   it('does not repeat foreign names at length', () => {
-    const body = { enabled: true, ...Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}`.repeat(500), 1])) };
+    const body = {
+      enabled: true,
+      ...Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}`.repeat(500), 1])),
+    };
     expect(problemsOf(() => parseFlag('a', body)).join().length).toBeLessThan(300);
   });
 

@@ -39,7 +39,10 @@ export class FlagWriter {
   /** Makes or changes a flag, and tells every replica once that is committed. */
   async put(key: string, input: FlagInput): Promise<FlagWrite & { live: Live }> {
     if (this.flags.size >= MAX_KEYS && this.flags.record(key) === undefined) {
-      throw new FlagsError('FLAGS_LIMIT_REACHED', `There are ${MAX_KEYS} keys, deleted ones included; no more can be made.`);
+      throw new FlagsError(
+        'FLAGS_LIMIT_REACHED',
+        `There are ${MAX_KEYS} keys, deleted ones included; no more can be made.`,
+      );
     }
     const write = await this.#commit(key, () => this.store.put(key, input));
     return { ...write, live: await this.#announce(write.record) };
@@ -69,7 +72,9 @@ export class FlagWriter {
       const { confirmed, failed, pending } = await this.cluster.publishConfirmed('flag.changed', record);
       return { confirmed: namesOf(confirmed), failed: namesOf(failed), pending: namesOf(pending), tookMs: tookMs() };
     } catch (error) {
-      this.#logger.error(`Version ${record.version} of ${record.key} is stored but could not be announced: ${describeError(error)}`);
+      this.#logger.error(
+        `Version ${record.version} of ${record.key} is stored but could not be announced: ${describeError(error)}`,
+      );
       return { confirmed: [], failed: [], pending: [], tookMs: tookMs(), error: describeError(error) };
     }
   }

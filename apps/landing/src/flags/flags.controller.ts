@@ -22,7 +22,12 @@ export class FlagsController {
     const flag = this.flags.get(key);
     const status = this.flags.status();
     if (flag === undefined) {
-      throw new NotFoundException({ statusCode: 404, code: 'FLAGS_NOT_FOUND', message: 'This replica knows no such flag.', ...status });
+      throw new NotFoundException({
+        statusCode: 404,
+        code: 'FLAGS_NOT_FOUND',
+        message: 'This replica knows no such flag.',
+        ...status,
+      });
     }
     return { flag, ...status };
   }

@@ -36,7 +36,9 @@ class Setting {
   open() {
     const messages: MessageEvent[] = [];
     let hasEnded = false;
-    const subscription = this.updates.stream().subscribe({ next: (message) => messages.push(message), complete: () => (hasEnded = true) });
+    const subscription = this.updates
+      .stream()
+      .subscribe({ next: (message) => messages.push(message), complete: () => (hasEnded = true) });
     return { messages, hasEnded: () => hasEnded, close: () => subscription.unsubscribe() };
   }
 

@@ -2,7 +2,14 @@
  * Keeps open pages current: whenever a part of the page would come out differently, it is rendered once and sent to
  * every page. What depends on flags is the same for all visitors, so a thousand pages cost one rendering.
  */
-import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type MessageEvent, type OnModuleInit } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  Logger,
+  type MessageEvent,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { describeError, FeatureFlagsService } from '@rookery/feature-flags';
 import type { Clock, Timer } from '@rookery/runtime';
 import { Cluster } from 'rookery';

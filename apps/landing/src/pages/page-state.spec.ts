@@ -3,9 +3,13 @@ import type { Flag } from '@rookery/feature-flags';
 import { type FlagsReader, pageState } from './page-state.js';
 
 function reader(states: Record<string, boolean>, stale = false): FlagsReader {
-  const list = Object.entries(states).map(
-    ([key, enabled]): Flag => ({ key, enabled, description: '', version: 1, updatedAt: '2030-01-01T00:00:00.000Z' }),
-  );
+  const list = Object.entries(states).map(([key, enabled]): Flag => ({
+    key,
+    enabled,
+    description: '',
+    version: 1,
+    updatedAt: '2030-01-01T00:00:00.000Z',
+  }));
   const get = (key: string) => list.find((flag) => flag.key === key);
   return {
     list: () => list,

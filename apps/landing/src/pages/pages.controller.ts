@@ -36,7 +36,11 @@ export class PagesController {
 
   @Get('assets/:hash/:name')
   @Header('Cache-Control', 'public, max-age=31536000, immutable')
-  asset(@Param('hash') hash: string, @Param('name') name: string, @Res({ passthrough: true }) response: Response): string {
+  asset(
+    @Param('hash') hash: string,
+    @Param('name') name: string,
+    @Res({ passthrough: true }) response: Response,
+  ): string {
     const asset = Object.values(this.templates.assets).find(({ url }) => url === `/assets/${hash}/${name}`);
     if (asset === undefined) throw new NotFoundException();
     response.type(asset.type);

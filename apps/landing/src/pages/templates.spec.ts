@@ -16,13 +16,16 @@ const plain: PageState = {
 describe('Templates', () => {
   const templates = new Templates();
 
-  it.each(PARTIALS)('renders the part %s as one element of that id, marked to take the place of the old one', (name) => {
-    for (const state of [plain, { ...plain, promoBanner: true, newPricing: true, checkoutV2: true, stale: true }]) {
-      const html = templates.partial(name, state).trim();
-      expect(html).toMatch(new RegExp(`^<(\\w+) id="${name}" hx-swap-oob="(true|outerMorph)"[^]*</\\w+>$`));
-      expect(templates.page(state)).toContain(html);
-    }
-  });
+  it.each(PARTIALS)(
+    'renders the part %s as one element of that id, marked to take the place of the old one',
+    (name) => {
+      for (const state of [plain, { ...plain, promoBanner: true, newPricing: true, checkoutV2: true, stale: true }]) {
+        const html = templates.partial(name, state).trim();
+        expect(html).toMatch(new RegExp(`^<(\\w+) id="${name}" hx-swap-oob="(true|outerMorph)"[^]*</\\w+>$`));
+        expect(templates.page(state)).toContain(html);
+      }
+    },
+  );
 
   it('shows by the flags which sections there are', () => {
     expect(templates.page(plain)).toContain('Pay by the bag');

@@ -107,8 +107,6 @@ describe('the codec', () => {
     })).value;
     fc.assert(
       fc.property(value, (v) => {
-        // Lone surrogates have no UTF-8 form.
-        fc.pre(JSON.stringify(v, (_key, x: unknown) => (typeof x === 'bigint' ? 0 : x))?.isWellFormed() ?? true);
         expect(roundTrip(v)).toStrictEqual(v);
       }),
     );

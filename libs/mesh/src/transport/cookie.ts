@@ -5,6 +5,24 @@ import { join } from 'node:path';
 import type { Random } from '@rookery/runtime';
 import { ClusterError } from '../errors.js';
 
+/** A cookie on its way to the key derivation: no log, error, JSON or inspection shows it. */
+export class SecretCookie {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** For the key derivation alone. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return '[cookie]';
+  }
+}
+
 /** Shorter secrets can be guessed offline by anyone who saw one dial. */
 export const MIN_COOKIE_LENGTH = 16;
 const COOKIE_FILE = '.rookery.cookie';
