@@ -9,7 +9,7 @@ const SPECS = '**/*.spec.ts';
 const UNUSED_VARS = { argsIgnorePattern: '^_', varsIgnorePattern: '^_' };
 
 export default defineConfig(
-  { ignores: ['**/dist/**', '**/coverage/**', 'docs/**', '**/node_modules/**'] },
+  { ignores: ['**/dist/**', '**/coverage/**', 'docs/**', '**/node_modules/**', 'test/package/consumers/**'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   eslint.configs.recommended,
   {
@@ -87,7 +87,7 @@ export default defineConfig(
     rules: { 'rookery/environment': 'off' },
   },
   {
-    files: ['**/*.{js,mjs}'],
+    files: ['**/*.{js,mjs,cjs}'],
     languageOptions: {
       globals: Object.fromEntries(
         [

@@ -1,8 +1,8 @@
-/** The suites that need nothing but Node: whatever else they need, they bring or leave out. */
+/** The suites that `npm test` runs: they need nothing but Node, and leave out what needs a program that is not there. */
 import { faces } from './tools/layers.mjs';
 
-/** Folders of `test/` with a configuration of their own: they need a build, a browser or a name server. */
-const APART = ['browser', 'dns', 'package', 'processes'];
+/** Folders of `test/` with a script of their own, `npm run test:<folder>`: they need a build or a browser, and time. */
+export const APART = ['browser', 'package', 'processes', 'start'];
 
 /** @type {import('jest').Config} */
 export default {

@@ -34,7 +34,10 @@ for (const name of chosen) {
     await stopAll();
   }
 }
-if (!rows.some(({ contestant }) => contestant === 'redis') && chosen.some((name) => ['latency', 'throughput'].includes(name))) {
+if (
+  !rows.some(({ contestant }) => contestant === 'redis') &&
+  chosen.some((name) => ['latency', 'throughput'].includes(name))
+) {
   process.stdout.write('Redis was not measured: no redis-server on this machine.\n');
 }
 const out = process.env.OUT ?? 'bench/results.json';

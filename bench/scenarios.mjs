@@ -20,16 +20,24 @@ function has(command) {
 async function startRedis() {
   if (!has('redis-server')) return undefined;
   const port = await freePort();
-  const server = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'], {
-    stdio: 'ignore',
-  });
+  const server = spawn(
+    'redis-server',
+    ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'],
+    {
+      stdio: 'ignore',
+    },
+  );
   return { port, stop: async () => (server.kill('SIGTERM'), await once(server, 'exit')) };
 }
 
 async function rookeryNodes(count) {
   const seed = await freePort();
   const nodes = [await Role.start('rookery', { name: 'node-0', seed, port: seed })];
-  nodes.push(...(await Promise.all(Array.from({ length: count - 1 }, (_, i) => Role.start('rookery', { name: `node-${i + 1}`, seed })))));
+  nodes.push(
+    ...(await Promise.all(
+      Array.from({ length: count - 1 }, (_, i) => Role.start('rookery', { name: `node-${i + 1}`, seed })),
+    )),
+  );
   for (const node of nodes) while ((await node.ask({ type: 'members' })).count < count - 1) await delay(20);
   return nodes;
 }
@@ -40,7 +48,10 @@ async function contestants(redis) {
   const [sender, receiver] = await rookeryNodes(2);
   pairs.set('rookery', { sender, receiver });
   if (redis !== undefined) {
-    pairs.set('redis', { sender: await Role.start('redis', { port: redis.port }), receiver: await Role.start('redis', { port: redis.port }) });
+    pairs.set('redis', {
+      sender: await Role.start('redis', { port: redis.port }),
+      receiver: await Role.start('redis', { port: redis.port }),
+    });
   }
   const port = await freePort();
   const server = await Role.start('nest-tcp', { port, isServer: true });
@@ -53,7 +64,8 @@ export async function latency() {
   const pairs = await contestants(redis);
   const echo = await Role.start('socket');
   pairs.set('socket', { sender: await Role.start('socket', { port: echo.ready.port }), receiver: echo });
-  for (const [name, { receiver }] of pairs) if (name === 'rookery' || name === 'redis') await receiver.ask({ type: 'echo' });
+  for (const [name, { receiver }] of pairs)
+    if (name === 'rookery' || name === 'redis') await receiver.ask({ type: 'echo' });
 
   const rows = [];
   for (const payload of ['small', '1 KiB']) {

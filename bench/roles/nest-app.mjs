@@ -28,13 +28,14 @@ await app.init();
 setInterval(() => undefined, 1 << 30);
 
 const commands = {
-  members: () => process.send({ type: 'members', count: Cluster === undefined ? 0 : app.get(Cluster).members('up').length }),
+  members: () =>
+    process.send({ type: 'members', count: Cluster === undefined ? 0 : app.get(Cluster).members('up').length }),
   async memory() {
     for (let i = 0; i < 3; i++) {
       globalThis.gc();
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    process.send({ type: 'memory', rss: process.memoryUsage().rss });
+    process.send({ type: 'memory', rss: process.memoryUsage().rss, usage: process.memoryUsage() });
   },
   cpu: () => process.send({ type: 'cpu', usage: process.cpuUsage() }),
 };

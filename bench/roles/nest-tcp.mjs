@@ -22,7 +22,11 @@ class BenchController {
   }
 }
 // Decorators by hand: this file runs as it stands, without a compiler.
-const methodOf = (name) => [BenchController.prototype, name, Object.getOwnPropertyDescriptor(BenchController.prototype, name)];
+const methodOf = (name) => [
+  BenchController.prototype,
+  name,
+  Object.getOwnPropertyDescriptor(BenchController.prototype, name),
+];
 Controller()(BenchController);
 EventPattern('burst')(...methodOf('onBurst'));
 MessagePattern('ping')(...methodOf('onPing'));

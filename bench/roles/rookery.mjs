@@ -22,7 +22,13 @@ mesh.on('gap', () => gaps++);
 function onBurst() {
   if (received++ === 0) firstAt = performance.now();
   if (received === expected) {
-    process.send({ type: 'received', ms: performance.now() - firstAt, wallMs: performance.timeOrigin + performance.now(), received, gaps });
+    process.send({
+      type: 'received',
+      ms: performance.now() - firstAt,
+      wallMs: performance.timeOrigin + performance.now(),
+      received,
+      gaps,
+    });
   }
 }
 
@@ -67,7 +73,9 @@ const commands = {
     process.send({ type: 'roundTrips', times });
   },
   stamps() {
-    mesh.subscribe('stamp', ({ at }) => process.send({ type: 'stamp', ms: performance.timeOrigin + performance.now() - at }));
+    mesh.subscribe('stamp', ({ at }) =>
+      process.send({ type: 'stamp', ms: performance.timeOrigin + performance.now() - at }),
+    );
     process.send({ type: 'stamps' });
   },
   stamp() {

@@ -89,11 +89,14 @@ describeWithBrowser(`the landing page in a browser${missing ? ' (skipped: no Chr
     await page.getByRole('rowheader', { name: 'new-pricing' }).waitFor({ state: 'visible' });
   }, 30_000);
 
-  it('reconnects after its replica was replaced, and catches up with what it missed', async () => {
+  it('says so while it is cut off, reconnects once its replica was replaced, and catches up with what it missed', async () => {
     const port = new URL(landing.url).port;
     await landing.app.close();
+    const notice = page.getByText('Not connected, trying again');
+    await notice.waitFor({ state: 'visible' });
     landing = await runLanding({ file: folder.file('flags.db') }, Number(port));
     landing.flags.onFlagChanged(changed('promo-banner', 2));
     await page.getByText('Half price until Sunday').waitFor({ state: 'visible' });
+    await notice.waitFor({ state: 'detached' });
   }, 30_000);
 });

@@ -55,11 +55,21 @@ describe('an event', () => {
     a.publish('t', 'all again');
     await until(() => got['b']!.length === 3 && got['c']!.length === 3, 'three each');
     expect(got).toEqual({
-      b: [['all', 1], ['only b', 2], ['all again', 4]],
-      c: [['all', 1], ['only c', 3], ['all again', 4]],
+      b: [
+        ['all', 1],
+        ['only b', 2],
+        ['all again', 4],
+      ],
+      c: [
+        ['all', 1],
+        ['only c', 3],
+        ['all again', 4],
+      ],
     });
     expect(b.freshness()).toEqual({ fresh: true, reasons: [] });
-    expect(() => a.publishTo('feedfeedfeedfeed', 't', 1)).toThrow(expect.objectContaining({ code: 'CLUSTER_UNKNOWN_MEMBER' }) as never);
+    expect(() => a.publishTo('feedfeedfeedfeed', 't', 1)).toThrow(
+      expect.objectContaining({ code: 'CLUSTER_UNKNOWN_MEMBER' }) as never,
+    );
   });
 
   it('stays in this process with publishLocal', async () => {
@@ -88,7 +98,11 @@ describe('an event', () => {
     await until(() => got.length === 2, 'the replay');
     early.publish('t', 'after');
     await until(() => got.length === 3, 'the live one');
-    expect(got).toEqual([['before the start', true], ['before the meeting', true], ['after', false]]);
+    expect(got).toEqual([
+      ['before the start', true],
+      ['before the meeting', true],
+      ['after', false],
+    ]);
   });
 
   it.each([
@@ -111,9 +125,18 @@ describe('a handler', () => {
   it('that throws or rejects is logged with its label; the others and what follows still run', async () => {
     const lines: string[] = [];
     const note = (message: string): void => void lines.push(message);
-    const [a, b] = await pair({}, { logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: note } });
+    const [a, b] = await pair(
+      {},
+      { logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: note } },
+    );
     const got: unknown[] = [];
-    b.subscribe('t', () => { throw new Error('boom'); }, { label: 'Flags.onChange' });
+    b.subscribe(
+      't',
+      () => {
+        throw new Error('boom');
+      },
+      { label: 'Flags.onChange' },
+    );
     b.subscribe('t', () => Promise.reject(new Error('later')));
     b.subscribe('t', (payload) => got.push(payload));
     a.publish('t', 1);
@@ -180,10 +203,14 @@ describe('a handler', () => {
     const order: string[] = [];
     let release!: () => void;
     const gate = new Promise<void>((resolve) => (release = resolve));
-    b.subscribe('t', async (payload) => {
-      await gate;
-      order.push(String(payload));
-    }, { owner });
+    b.subscribe(
+      't',
+      async (payload) => {
+        await gate;
+        order.push(String(payload));
+      },
+      { owner },
+    );
     b.subscribeMember('left', ({ member }) => order.push(`${member.name} left`), { owner });
     const others: string[] = [];
     b.subscribeMember('left', ({ member }) => others.push(`${member.name} left`));
@@ -236,7 +263,9 @@ describe('publishConfirmed', () => {
     const [a, b] = await pair();
     const c = await startNode('c', [Number(a.self.address.port)]);
     await until(() => a.members().length === 2, 'three nodes');
-    b.subscribe('t', () => { throw new Error('no'); });
+    b.subscribe('t', () => {
+      throw new Error('no');
+    });
     c.subscribe('t', () => new Promise(() => undefined));
     const result = await a.publishConfirmed('t', 1, { timeoutMs: 100 });
     expect(result.failed.map(({ name }) => name)).toEqual(['b']);

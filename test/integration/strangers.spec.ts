@@ -110,6 +110,7 @@ describe('two nodes of one name', () => {
 it('the cookie is nowhere to be read in a node', async () => {
   const { inspect } = await import('node:util');
   const node = await startNode('a', [await freePort()]);
-  const text = inspect(node, { depth: 12, showHidden: true }) + JSON.stringify(node.stats()) + JSON.stringify(node.self);
+  const text =
+    inspect(node, { depth: 12, showHidden: true }) + JSON.stringify(node.stats()) + JSON.stringify(node.self);
   expect(text).not.toContain(COOKIE);
 });

@@ -37,7 +37,11 @@ export function makeNode(name: string, seedPorts: readonly number[], options: Me
   return node;
 }
 
-export async function startNode(name: string, seedPorts: readonly number[], options: MeshOptions = {}): Promise<MeshNode> {
+export async function startNode(
+  name: string,
+  seedPorts: readonly number[],
+  options: MeshOptions = {},
+): Promise<MeshNode> {
   const node = makeNode(name, seedPorts, options);
   await node.ready();
   return node;

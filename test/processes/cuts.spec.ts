@@ -38,7 +38,8 @@ describe('a link that is cut', () => {
     });
     const a = await NodeProcess.start('a', seed(toB.port), behind(portOfA, toA));
     const b = await NodeProcess.start('b', seed(toA.port), behind(portOfB, toB));
-    for (const node of [a, b]) await node.until(async () => (await node.ask<unknown[]>('members')).length === 1, 'a member');
+    for (const node of [a, b])
+      await node.until(async () => (await node.ask<unknown[]>('members')).length === 1, 'a member');
     await a.ask('loop', { stream: 's', everyMs: 10, perTick: 10 });
     await b.ask('loop', { stream: 's', everyMs: 10, perTick: 10 });
 

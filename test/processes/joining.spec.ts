@@ -28,8 +28,16 @@ describe('joining', () => {
     const stats = await Promise.all(nodes.map((node) => node.ask<Stats>('stats')));
     expect(stats.reduce((sum, { links }) => sum + links.length, 0)).toBe(2 * 45);
     for (const node of nodes) {
-      expect(node.ofKind('member.up').map(({ name }) => name).sort()).toEqual(
-        nodes.filter((other) => other !== node).map(({ name }) => name).sort(),
+      expect(
+        node
+          .ofKind('member.up')
+          .map(({ name }) => name)
+          .sort(),
+      ).toEqual(
+        nodes
+          .filter((other) => other !== node)
+          .map(({ name }) => name)
+          .sort(),
       );
       expect(node.ofKind('member.suspect')).toEqual([]);
       expect(node.ofKind('gap')).toEqual([]);

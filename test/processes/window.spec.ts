@@ -34,9 +34,14 @@ describe('a burst in one turn', () => {
     expect(gaps[0]!.missed).toBe(entry.missed);
     expect(entry.count + entry.missed).toBe(count);
     expect((await peer.heard()).anomalies).toEqual([]);
-    await publisher.until(async () => (await publisher.ask<{ overruns: number }>('stats')).overruns === 1, 'an overrun');
+    await publisher.until(
+      async () => (await publisher.ask<{ overruns: number }>('stats')).overruns === 1,
+      'an overrun',
+    );
     expect(overruns).toBeLessThanOrEqual(1);
-    expect((await publisher.ask<string[]>('log')).filter((line) => line.startsWith('CLUSTER_WINDOW_OVERRUN'))).toHaveLength(1);
+    expect(
+      (await publisher.ask<string[]>('log')).filter((line) => line.startsWith('CLUSTER_WINDOW_OVERRUN')),
+    ).toHaveLength(1);
   });
 
   it('paced by writable() loses nothing', async () => {
@@ -58,7 +63,10 @@ describe('a peer that is stopped', () => {
     })) as [NodeProcess, NodeProcess];
     peer.signal('SIGSTOP');
     await publisher.ask('loop', { stream: 's', everyMs: 10, perTick: 20, bytes: 4096 });
-    await publisher.until(async () => (await publisher.ask<{ log: { first: number } }>('stats')).log.first > 2_000, 'an overtaken window');
+    await publisher.until(
+      async () => (await publisher.ask<{ log: { first: number } }>('stats')).log.first > 2_000,
+      'an overtaken window',
+    );
     peer.signal('SIGCONT');
     await peer.until(async () => ((await peer.stream(publisher, 's'))?.missed ?? 0) > 0, 'a gap');
     const last = await publisher.ask<number>('stop');

@@ -56,7 +56,8 @@ export class FeatureFlagsService implements OnModuleInit, OnModuleDestroy {
 
   /** Whether the flag is on. A flag that does not exist counts as `fallback`. */
   isEnabled(key: string, fallback = false): boolean {
-    return this.get(key)?.enabled ?? fallback;
+    const record = this.record(key);
+    return record === undefined || record.deleted ? fallback : record.enabled;
   }
 
   get(key: string): Flag | undefined {

@@ -30,6 +30,8 @@ describe('freshness', () => {
 
   it('does not hold while a handler is far behind', () => {
     expect(judgeFreshness({ ...FACTS, waitingSince: 1_000 }, 7_000).fresh).toBe(true);
-    expect(judgeFreshness({ ...FACTS, waitingSince: 1_000 }, 7_001).reasons).toEqual([expect.stringMatching(/^handler-lag/)]);
+    expect(judgeFreshness({ ...FACTS, waitingSince: 1_000 }, 7_001).reasons).toEqual([
+      expect.stringMatching(/^handler-lag/),
+    ]);
   });
 });

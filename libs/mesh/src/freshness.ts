@@ -1,5 +1,5 @@
 /** Whether what this node knows is recent, and why not (contract C5). Pure; evaluated when read, so a thawed process tells the truth at once. */
-import type { DialOutcome } from './dial/dialer.js';
+import { type DialOutcome, PROVEN_EMPTY } from './dial/dialer.js';
 import { staleLimitMs } from './link/liveness.js';
 
 export interface Freshness {
@@ -33,17 +33,6 @@ export interface FreshnessFacts {
 /** A handler may be this far behind. */
 const HANDLER_LAG_MS = 6_000;
 
-/** Outcomes that leave open whether somebody is there; all others prove that no peer of ours is. */
-const OPEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>([
-  'new',
-  'dialling',
-  'timeout',
-  'unreachable',
-  'closed',
-  'busy',
-  'reset',
-]);
-
 export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
   const reasons: string[] = [];
   if (!facts.hasDiscovered) reasons.push('Discovery has not answered yet.');
@@ -53,7 +42,7 @@ export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
     reasons.push(`${peer.name} (${peer.status}) was last proven caught up ${(age / 1000).toFixed(1)} s ago.`);
   }
   for (const { address, strategy, outcome } of facts.unproven) {
-    if (OPEN.has(outcome)) reasons.push(`${address}, listed by ${strategy}, was not reached (${outcome}).`);
+    if (!PROVEN_EMPTY.has(outcome)) reasons.push(`${address}, listed by ${strategy}, was not reached (${outcome}).`);
   }
   if (facts.waitingSince !== undefined && now - facts.waitingSince > HANDLER_LAG_MS) {
     reasons.push(

@@ -25,7 +25,10 @@ describe('options', () => {
   });
 
   it('listen on loopback, on a free port, when only this machine is searched', () => {
-    expect(resolveMeshOptions({ cookie: COOKIE, discovery: local() }, systemRandom).listen).toEqual({ host: '127.0.0.1', port: 0 });
+    expect(resolveMeshOptions({ cookie: COOKIE, discovery: local() }, systemRandom).listen).toEqual({
+      host: '127.0.0.1',
+      port: 0,
+    });
   });
 
   it('name every problem at once', () => {
@@ -39,7 +42,19 @@ describe('options', () => {
       limits: { windowByte: 1, maxFrameBytes: 1 },
       logger: {},
     });
-    for (const option of ['nmae', 'discovery', 'cookie', 'listen.host', 'listen.port', 'listen.prot', 'advertise.host', 'metadata', 'limits.windowByte', 'limits.maxFrameBytes', 'logger']) {
+    for (const option of [
+      'nmae',
+      'discovery',
+      'cookie',
+      'listen.host',
+      'listen.port',
+      'listen.prot',
+      'advertise.host',
+      'metadata',
+      'limits.windowByte',
+      'limits.maxFrameBytes',
+      'logger',
+    ]) {
       expect(found.filter((problem) => problem.startsWith(`${option}:`))).toHaveLength(1);
     }
     expect(found).toHaveLength(11);
@@ -52,15 +67,19 @@ describe('options', () => {
     expect(problems({ discovery: [local(), PEERS] })).toEqual([expect.stringMatching(/^cookie: is required/)]);
   });
 
-  it.each(['short', 'secretsecretsecret', 'changeme-changeme', 'my-super-secret-cookie', 'aaaaaaaaaaaaaaaaaaaa', 'test-cluster-cookie-123'])(
-    'refuse the cookie %p without quoting it',
-    (cookie) => {
-      const found = problems({ discovery: PEERS, cookie });
-      expect(found).toHaveLength(1);
-      expect(found[0]).toMatch(/^cookie: .*openssl rand -hex 32/);
-      expect(found[0]).not.toContain(cookie);
-    },
-  );
+  it.each([
+    'short',
+    'secretsecretsecret',
+    'changeme-changeme',
+    'my-super-secret-cookie',
+    'aaaaaaaaaaaaaaaaaaaa',
+    'test-cluster-cookie-123',
+  ])('refuse the cookie %p without quoting it', (cookie) => {
+    const found = problems({ discovery: PEERS, cookie });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(/^cookie: .*openssl rand -hex 32/);
+    expect(found[0]).not.toContain(cookie);
+  });
 
   it('accept made secrets', () => {
     for (const cookie of [COOKIE, 'correct horse battery staple', 'QJ3v_8sKx-0Lm2pZ']) {

@@ -482,7 +482,7 @@ export class Mesh implements LinkOwner {
   }
 
   private noteLinkEnded(link: Link, target: DialTarget, wasBound: boolean): void {
-    const outcome: DialOutcome = link.rejection?.code ?? 'closed';
+    const outcome: DialOutcome = link.saidGoodbye ? 'left' : (link.rejection?.code ?? 'closed');
     if (outcome === 'self') target.owner = this.incarnation;
     // The peer holds another link. Where we do not, it is half-open, and the peer will notice: no hurry.
     if (outcome === 'duplicate-link' && link.peer?.link !== undefined) this.dialer?.noteEnded(target, 'duplicate-link');
@@ -644,6 +644,7 @@ export class Mesh implements LinkOwner {
   private onBye(link: Link, peer: Peer, head: number): void {
     this.bound.delete(link);
     peer.link = undefined;
+    link.saidGoodbye = true;
     this.membership.leave(peer, head, 'goodbye');
     link.end('goodbye');
   }

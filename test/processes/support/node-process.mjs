@@ -35,7 +35,8 @@ function onCount({ stream, n }, { from, seq, replayed }) {
 const commands = {
   async start({ options, discovery }) {
     const strategies = discovery.map(([kind, value]) => (kind === 'dns' ? dns(value) : staticPeers(value)));
-    const write = (level) => (message) => process.env['VERBOSE'] && process.stderr.write(`${wallMs().toFixed(0)} ${options.name} ${level} ${message}\n`);
+    const write = (level) => (message) =>
+      process.env['VERBOSE'] && process.stderr.write(`${wallMs().toFixed(0)} ${options.name} ${level} ${message}\n`);
     const log = [];
     const logger = {
       debug: write('debug'),
@@ -90,7 +91,12 @@ const commands = {
         for (let i = 0; i < perTick; i++) {
           const payload = { stream, n: ++n, filler };
           if (to === undefined) mesh.publish('count', payload);
-          else mesh.publishTo(mesh.members().find(({ name }) => name === to), 'count', payload);
+          else
+            mesh.publishTo(
+              mesh.members().find(({ name }) => name === to),
+              'count',
+              payload,
+            );
         }
         await delay(everyMs);
       }

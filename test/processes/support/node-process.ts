@@ -62,11 +62,7 @@ export class NodeProcess {
   }
 
   /** Starts a node and waits until its first mesh is formed. */
-  static async start(
-    name: string,
-    discovery: Discovery,
-    options: Record<string, unknown> = {},
-  ): Promise<NodeProcess> {
+  static async start(name: string, discovery: Discovery, options: Record<string, unknown> = {}): Promise<NodeProcess> {
     const node = await NodeProcess.spawn(name);
     await node.open(discovery, options);
     return node;
@@ -129,7 +125,9 @@ export class NodeProcess {
   /** The first event of that kind about the node `name`, now or later. */
   async event(kind: string, name?: string, since = 0): Promise<NodeEvent> {
     const find = (): NodeEvent | undefined =>
-      this.events.find(({ event, name: who, at }) => event === kind && at >= since && (name === undefined || who === name));
+      this.events.find(
+        ({ event, name: who, at }) => event === kind && at >= since && (name === undefined || who === name),
+      );
     await this.until(() => find() !== undefined, `${kind} ${name ?? ''}`);
     return find()!;
   }
@@ -150,7 +148,11 @@ export class NodeProcess {
 
   /** Waits until the stream reached `last`. */
   async reached(from: NodeProcess, stream: string, last: number, timeoutMs = 30_000): Promise<HeardStream> {
-    await this.until(async () => ((await this.stream(from, stream))?.last ?? 0) >= last, `${stream} ${last}`, timeoutMs);
+    await this.until(
+      async () => ((await this.stream(from, stream))?.last ?? 0) >= last,
+      `${stream} ${last}`,
+      timeoutMs,
+    );
     return (await this.stream(from, stream))!;
   }
 
@@ -193,6 +195,4 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-export const seed = (...ports: number[]): Discovery => [
-  ['static', ports.map((port) => ({ host: '127.0.0.1', port }))],
-];
+export const seed = (...ports: number[]): Discovery => [['static', ports.map((port) => ({ host: '127.0.0.1', port }))]];

@@ -3,7 +3,9 @@ import { backoffMs, RETRY, RETRY_REJECTED } from './backoff.js';
 
 describe('back-off', () => {
   it('doubles its bound from 100 ms to 5 s', () => {
-    expect([1, 2, 3, 6, 7, 100].map((attempt) => backoffMs(attempt, RETRY, 1))).toEqual([100, 200, 400, 3_200, 5_000, 5_000]);
+    expect([1, 2, 3, 6, 7, 100].map((attempt) => backoffMs(attempt, RETRY, 1))).toEqual([
+      100, 200, 400, 3_200, 5_000, 5_000,
+    ]);
   });
 
   it('is anywhere below the bound', () => {

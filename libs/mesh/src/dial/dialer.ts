@@ -6,7 +6,7 @@ import { backoffMs, RETRY, RETRY_REJECTED, RETRY_RESET } from './backoff.js';
 
 /**
  * What came of the last dial. Beside the failures of a dial: `new` before the first, `dialling`, `linked`, `closed` when
- * the link ended, and what the peer refused us for.
+ * the link broke, `left` when the peer said goodbye, and what the peer refused us for.
  */
 export type DialOutcome =
   | DialFailureKind
@@ -14,11 +14,24 @@ export type DialOutcome =
   | 'dialling'
   | 'linked'
   | 'closed'
+  | 'left'
   | 'self'
   | 'cluster'
   | 'version'
   | 'duplicate-link'
   | 'busy';
+
+/** Outcomes that prove that no peer of ours listens there, until a later dial says otherwise. */
+export const PROVEN_EMPTY: ReadonlySet<DialOutcome> = new Set<DialOutcome>([
+  'refused',
+  'left',
+  'self',
+  'cluster',
+  'version',
+  'unauthenticated',
+  'foreign',
+  'unresolved',
+]);
 
 /** Outcomes that only a person can mend: no use in hurrying. */
 const REJECTIONS: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['unauthenticated', 'cluster', 'version', 'foreign']);
@@ -139,7 +152,8 @@ export class Dialer {
 
   private dial(target: DialTarget): void {
     target.isDialling = true;
-    target.outcome = 'dialling';
+    // What was proven stays so while it is tried again.
+    if (!PROVEN_EMPTY.has(target.outcome)) target.outcome = 'dialling';
     this.inFlight++;
     const settle = (): void => {
       this.cancels.delete(handle);

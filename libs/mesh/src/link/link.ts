@@ -71,6 +71,7 @@ export class Link {
   hasSentView = false;
   /** Why the peer refused us, if it said so. */
   rejection: Reject | undefined;
+  saidGoodbye = false;
   isClosed = false;
   /** Whether a slice was handed to the connection and did not reach the kernel yet. */
   isWriting = false;
