@@ -4,7 +4,13 @@
  */
 import { constants } from 'node:crypto';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { connect, createSecureContext, createServer as createTlsServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  createSecureContext,
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
 import { addressKey, type PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable } from '@rookery/runtime';
 import { ClusterError } from '../errors.js';
