@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { COOKIE } from '../support.mjs';
+import { COOKIE, importInstalled } from '../support.mjs';
 
 const { name, seed, port, isClustered } = JSON.parse(process.argv[2]);
 
@@ -10,7 +10,7 @@ class BenchModule {}
 let imports = [];
 let Cluster;
 if (isClustered) {
-  const rookery = await import('../../dist/rookery/cluster/src/index.js');
+  const rookery = await importInstalled('rookery');
   Cluster = rookery.Cluster;
   imports = [
     rookery.ClusterModule.forRoot({

@@ -5,8 +5,9 @@
 import { constants } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
-import { decode, encode } from '../../dist/rookery/mesh/src/index.js';
-import { payloadOf } from '../support.mjs';
+import { importInternal, payloadOf } from '../support.mjs';
+
+const { decode, encode } = await importInternal('mesh/src/index.js');
 
 const { port, isEncrypted = false } = JSON.parse(process.argv[2]);
 
