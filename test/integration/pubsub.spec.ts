@@ -85,6 +85,20 @@ describe('an event', () => {
     expect(atB).toEqual(['everywhere']);
   });
 
+  it('of publishLocal beyond the bounds of one turn is one gap behind the rest', async () => {
+    const node = await startNode('a', [await freePort()], { limits: { maxQueuedEvents: 10 } });
+    const order: unknown[] = [];
+    node.subscribe('t', (payload) => order.push(payload), {
+      onGap: ({ reason, missed, from }) => order.push([reason, missed, from.name]),
+    });
+    for (let n = 1; n <= 15; n++) node.publishLocal('t', n);
+    await until(() => order.length === 11, 'ten events and a gap');
+    expect(order).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['slow-handler', 5, 'a']]);
+    node.publishLocal('t', 16);
+    await until(() => order.length === 12, 'the next turn');
+    expect(order.at(-1)).toBe(16);
+  });
+
   it('published before the first peer is known is replayed to it, marked as such', async () => {
     const port = await freePort();
     const early = makeNode('early', [port], { listen: { host: '127.0.0.1', port } });
@@ -102,6 +116,30 @@ describe('an event', () => {
       ['before the start', true],
       ['before the meeting', true],
       ['after', false],
+    ]);
+  });
+
+  it('that the window of an older sender does not hold any more is a gap, and comes after the member is up', async () => {
+    const port = await freePort();
+    const early = makeNode('early', [port], {
+      listen: { host: '127.0.0.1', port },
+      limits: { windowBytes: 4_096, keptBytes: 0 },
+    });
+    await early.ready();
+    for (let n = 1; n <= 100; n++) early.publish('t', { n, filler: 'x'.repeat(200) });
+    const { first, head } = early.stats().log;
+    expect([head, first > 1]).toEqual([100, true]);
+    const late = makeNode('late', [port]);
+    const order: unknown[] = [];
+    late.on('member.up', ({ member }) => order.push(`${member.name} up`));
+    late.on('gap', ({ reason, missed }) => order.push([reason, missed]));
+    late.subscribe('t', (payload) => order.push((payload as { n: number }).n));
+    await late.ready();
+    await until(() => order.at(-1) === 100, 'the newest');
+    expect(order).toEqual([
+      'early up',
+      ['first-contact', first - 1],
+      ...Array.from({ length: 101 - first }, (_, i) => first + i),
     ]);
   });
 

@@ -414,28 +414,28 @@ export class Mesh implements LinkOwner {
     if (previous !== undefined) previous.reject({ code: 'duplicate-link', text: 'replaced by a newer link' });
     const target = this.dialledFor.get(link);
     if (target !== undefined) this.dialer?.noteLinked(target);
-    this.sendStart(link);
-    link.send(servesFrame([]));
-    this.view.sendWhole(link);
+    this.greet(link);
     peer.learnHead(link.hello.head, now);
     if (link.isDialled) this.heartbeats.ping(link);
     link.pump();
   }
 
-  /** Where the peer's cursor starts: behind what it has, or for a newcomer at what was published in its lifetime. */
-  private sendStart(link: Link): void {
+  /**
+   * The first frames of a bound link: where the peer's cursor starts (behind what it has, or for a newcomer at what was
+   * published in its lifetime), what we serve, whom we hear. Only then may anything follow that the peer hands up, even a
+   * gap: SERVES is what makes us `up` there.
+   */
+  private greet(link: Link): void {
     const { have, ageMs, incarnation } = link.hello;
     const now = this.clock.now();
-    if (have > 0) {
-      link.cursor = this.log.cursorAt(have + 1);
-      link.send(startFrame(have + 1));
-      return;
-    }
-    const { seq, isComplete } = this.log.startSince(now - ageMs - FIRST_CONTACT_SLACK_MS, now);
+    const since = now - ageMs - FIRST_CONTACT_SLACK_MS;
+    const { seq, isComplete } = have > 0 ? { seq: have + 1, isComplete: true } : this.log.startSince(since, now);
+    const isGap = !isComplete && seq > 1;
     link.cursor = this.log.cursorAt(seq);
-    if (isComplete || seq === 1) return link.send(startFrame(seq));
-    link.send(startFrame(1));
-    link.sendGap(seq - 1, 'first-contact', this.log.missedBetween(1, seq - 1, incarnation));
+    link.send(startFrame(isGap ? 1 : seq));
+    link.send(servesFrame([]));
+    this.view.sendWhole(link);
+    if (isGap) link.sendGap(seq - 1, 'first-contact', this.log.missedBetween(1, seq - 1, incarnation));
   }
 
   private addressOf(link: Link): PeerAddress {
@@ -528,7 +528,7 @@ export class Mesh implements LinkOwner {
     const { peer } = link;
     if (peer === undefined) throw new ProtocolError('a frame before the link is known');
     if (type === FRAME_PUBLICATION) {
-      if (peer.link === link && link.hasStarted) this.onPublication(link, peer, bytes, start, end);
+      if (peer.link === link && link.hasServed) this.onPublication(link, peer, bytes, start, end);
       else this.assertUnbound(link, peer, type);
       return;
     }
@@ -542,6 +542,7 @@ export class Mesh implements LinkOwner {
       case FRAME_SKIP:
         return this.onSkip(link, peer, readNumber(bytes, start, end));
       case FRAME_GAP:
+        if (!link.hasServed) throw new ProtocolError('a gap before SERVES');
         return this.onGap(link, peer, readGap(bytes, start, end));
       case FRAME_PING:
       case FRAME_PONG:
@@ -555,6 +556,7 @@ export class Mesh implements LinkOwner {
         return this.readyCheck?.();
       case FRAME_SERVES:
         readServes(bytes, start, end);
+        link.hasServed = true;
         this.membership.announce(peer);
         return this.readyCheck?.();
       case FRAME_BYE:
@@ -565,9 +567,10 @@ export class Mesh implements LinkOwner {
     }
   }
 
-  /** Frames of a link that lost against another are discarded; before START there must be none. */
+  /** Frames of a link that lost against another are discarded; on a bound one, this came too early. */
   private assertUnbound(link: Link, peer: Peer, type: number): void {
-    if (link.boundAt > 0 && peer.link === link) throw new ProtocolError(`a frame of type ${type} before START`);
+    if (link.boundAt > 0 && peer.link === link)
+      throw new ProtocolError(`a frame of type ${type} before START or SERVES`);
   }
 
   private onStart(link: Link, peer: Peer, seq: number): void {

@@ -65,7 +65,10 @@ export class PubSub implements MeshSink {
   private readonly routes = new TopicRoutes(this.subscriptions);
   private readonly confirmations: Confirmations;
   private readonly topics = new Map<string, Buffer>();
-  private readonly localQueue: { readonly topic: string; readonly bytes: Buffer; readonly publishedAt: number }[] = [];
+  /** What `publishLocal` was given in this turn. */
+  private localQueue: { readonly topic: string; readonly bytes: Buffer; readonly publishedAt: number }[] = [];
+  private localBytes = 0;
+  private localDropped = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -88,12 +91,21 @@ export class PubSub implements MeshSink {
     return this.mesh.publish(this.topicBytes(topic), payload, 0, target);
   }
 
-  /** Only for subscribers in this process. They get a copy, asynchronously, as with any event. */
+  /**
+   * Only for subscribers in this process. They get a copy, asynchronously, as with any event. What one turn publishes
+   * beyond the bounds of a subscription's queue is one gap `slow-handler` behind it.
+   */
   publishLocal(topic: string, payload: unknown): void {
     this.topicBytes(topic);
     const bytes = encode(payload, this.limits.maxFrameBytes);
+    if (this.localQueue.length === 0) this.clock.endOfTurn(() => this.deliverLocal());
+    const { maxQueuedEvents, maxQueuedBytes } = this.limits;
+    if (this.localQueue.length >= maxQueuedEvents || this.localBytes >= maxQueuedBytes) {
+      this.localDropped++;
+      return;
+    }
     this.localQueue.push({ topic, bytes, publishedAt: this.clock.wallNow() });
-    if (this.localQueue.length === 1) this.clock.endOfTurn(() => this.deliverLocal());
+    this.localBytes += bytes.length;
   }
 
   publishConfirmed(topic: string, payload: unknown, timeoutMs: number): Promise<ConfirmedPublication> {
@@ -230,13 +242,16 @@ export class PubSub implements MeshSink {
   }
 
   private deliverLocal(): void {
-    const items = this.localQueue.splice(0);
+    const { localQueue: items, localDropped: missed } = this;
+    this.localQueue = [];
+    this.localBytes = this.localDropped = 0;
     for (const { topic, bytes, publishedAt } of items) {
       for (const subscription of this.routes.match(topic)) {
         const context = { topic, from: this.mesh.self, seq: 0, publishedAt, local: true, replayed: false };
         subscription.deliver(decode(bytes), context, bytes.length, undefined);
       }
     }
+    if (missed > 0) this.onGap({ from: this.mesh.self, reason: 'slow-handler', missed });
   }
 
   /** Answers the sender once all handlers are done. */

@@ -54,6 +54,8 @@ export class Link {
   sentAt: number;
   /** Whether the peer's START bound its direction. */
   hasStarted = false;
+  /** Whether the peer told what it serves: before, it is not announced here, and nothing of it may be handed up. */
+  hasServed = false;
   /** The number that the next publication on this link has. */
   receiveNext = 0;
   /** Publications received since we last acknowledged. */
