@@ -14,8 +14,8 @@ declare module 'rookery' {
 
 @Injectable()
 class Flags {
-  readonly heard = new Promise<string>((resolve) => (this.tell = resolve));
   private tell!: (what: string) => void;
+  readonly heard = new Promise<string>((resolve) => (this.tell = resolve));
 
   constructor(private readonly cluster: Cluster) {}
 
