@@ -67,6 +67,11 @@ export class Outbox {
     return this.log.head;
   }
 
+  /** The newest number that our own subscribers were given. */
+  get deliveredLocally(): number {
+    return this.local.seq - 1;
+  }
+
   /** Sends everything that links can take now. */
   flush(): void {
     this.pumpAll();
@@ -116,7 +121,7 @@ export class Outbox {
     this.overruns++;
     this.logger.warn(
       `CLUSTER_WINDOW_OVERRUN: ${this.turnBytes} bytes were published without a pause, more than the window of ` +
-        `${this.windowBytes}: every other node gets a gap. In bulk loops: await cluster.writable().`,
+        `${this.windowBytes}: other nodes cannot have all of it, and get a gap. In bulk loops: await cluster.writable().`,
       { overruns: this.overruns },
     );
   }

@@ -210,7 +210,8 @@ const FAILURE_KINDS: Readonly<Record<string, DialFailureKind>> = {
   EADDRNOTAVAIL: 'unreachable',
   EHOSTDOWN: 'unreachable',
   ENOTFOUND: 'unresolved',
-  EAI_AGAIN: 'unresolved',
+  // For now: the name may well exist.
+  EAI_AGAIN: 'unreachable',
 };
 
 function classifyDialError(error: NodeJS.ErrnoException): DialFailure {
