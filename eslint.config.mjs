@@ -108,5 +108,16 @@ export default defineConfig(
       ),
     },
   },
+  {
+    files: ['apps/*/public/**/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['document', 'EventSource', 'getComputedStyle', 'matchMedia', 'ResizeObserver'].map((name) => [
+          name,
+          'readonly',
+        ]),
+      ),
+    },
+  },
   prettier,
 );

@@ -17,14 +17,10 @@ export class MemberNotes {
 
   constructor(private readonly log: ActivityLog) {}
 
+  /** A replica saw a member change. */
   saw(observer: string, member: SeenMember, now: number): void {
-    const key = `${member.incarnation} ${member.status}`;
-    const open = this.#open.get(key);
-    if (open !== undefined && now - open.since < TOGETHER_MS) {
-      if (!open.observers.includes(observer)) open.observers.push(observer);
-      this.log.replace(open.id, describeMember(member, open.observers));
-      return;
-    }
+    if (this.sees(observer, member, now)) return;
+    const key = keyOf(member);
     const observers = [observer];
     this.#open.delete(key);
     this.#open.set(key, { id: this.log.add(describeMember(member, observers)), since: now, observers });
@@ -33,4 +29,19 @@ export class MemberNotes {
       this.#open.delete(oldest);
     }
   }
+
+  /** A replica finds a member as it is, without having seen it change. Whether others saw that change just now. */
+  sees(observer: string, member: SeenMember, now: number): boolean {
+    const open = this.#open.get(keyOf(member));
+    if (open === undefined || now - open.since >= TOGETHER_MS) return false;
+    if (!open.observers.includes(observer)) {
+      open.observers.push(observer);
+      this.log.replace(open.id, describeMember(member, open.observers));
+    }
+    return true;
+  }
+}
+
+function keyOf({ incarnation, status }: SeenMember): string {
+  return `${incarnation} ${status}`;
 }

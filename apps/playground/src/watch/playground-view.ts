@@ -1,8 +1,8 @@
 /** Everything the page shows, made of what is known of the replicas and of what each of them says. Pure. */
 import { isRunning, type Replica } from '../fleet/replica.js';
-import { compareNames, MAX_REPLICAS } from '../fleet/replica-plan.js';
+import { MAX_REPLICAS } from '../fleet/replica-plan.js';
 import type { Activity } from './activity-log.js';
-import type { Observation, SeenFlag } from './observation.js';
+import type { Observation, SeenFlag, SeenLink } from './observation.js';
 
 /** A replica as the watcher knows it. */
 export interface Watched {
@@ -27,12 +27,17 @@ export interface ReplicaView {
   readonly sees: readonly { readonly name: string; readonly status: string }[];
 }
 
-/** Between two replicas, names in order. */
-export interface LinkView {
+/**
+ * `link`: both ends report it. `half`: one does. The others are what one of the two, which answers, says of the other;
+ * the worst of it if they disagree.
+ */
+export type EdgeKind = 'link' | 'half' | 'suspect' | 'lost' | 'left';
+
+/** What is between two replicas, names in order. */
+export interface EdgeView {
   readonly from: string;
   readonly to: string;
-  /** Who reports it: both ends, for a link that works. */
-  readonly reportedBy: readonly string[];
+  readonly kind: EdgeKind;
   readonly roundTripMs: number | null;
 }
 
@@ -56,7 +61,7 @@ export interface FlagRowView {
 
 export interface PlaygroundView {
   readonly replicas: readonly ReplicaView[];
-  readonly links: readonly LinkView[];
+  readonly edges: readonly EdgeView[];
   readonly flags: readonly FlagRowView[];
   /** Rows that there were no place for. */
   readonly flagsNotShown: number;
@@ -70,9 +75,10 @@ export function playgroundView(watched: readonly Watched[], activity: readonly A
   const keys = [
     ...new Set(watched.flatMap(({ observation }) => observation?.flags.map(({ key }) => key) ?? [])),
   ].sort();
+  const replicas = watched.map((one) => replicaView(one, watched));
   return {
-    replicas: watched.map((one) => replicaView(one, watched)),
-    links: linksOf(watched),
+    replicas,
+    edges: edgesOf(watched, replicas),
     flags: keys.slice(0, MAX_FLAGS).map((key) => flagRow(key, watched)),
     flagsNotShown: Math.max(0, keys.length - MAX_FLAGS),
     activity,
@@ -102,21 +108,38 @@ function replicaView({ replica, observation }: Watched, all: readonly Watched[])
   };
 }
 
-function linksOf(watched: readonly Watched[]): readonly LinkView[] {
-  const names = new Map(watched.map(({ incarnation, replica }) => [incarnation, replica.name]));
-  const links = new Map<string, { from: string; to: string; reportedBy: string[]; roundTripMs: number | null }>();
-  for (const { replica, observation } of watched) {
-    for (const { incarnation, roundTripMs } of observation?.links ?? []) {
-      const peer = names.get(incarnation);
-      if (peer === undefined) continue; // of a process that was followed by another one already
-      const [from = '', to = ''] = [replica.name, peer].sort(compareNames);
-      const link = links.get(`${from} ${to}`) ?? { from, to, reportedBy: [], roundTripMs: null };
-      link.reportedBy.push(replica.name);
-      link.roundTripMs ??= roundTripMs === null ? null : Math.round(roundTripMs * 10) / 10;
-      links.set(`${from} ${to}`, link);
-    }
-  }
-  return [...links.values()].sort((a, b) => compareNames(a.from, b.from) || compareNames(a.to, b.to));
+function edgesOf(watched: readonly Watched[], replicas: readonly ReplicaView[]): readonly EdgeView[] {
+  return watched.flatMap((a, i) =>
+    watched.slice(i + 1).flatMap((b) => {
+      const links = [linkOf(a, b), linkOf(b, a)].filter((link) => link !== undefined);
+      const statuses = [statusOf(replicas, a, b), statusOf(replicas, b, a)];
+      const kind = kindOf(statuses, links.length);
+      const roundTripMs = links.find((link) => link.roundTripMs !== null)?.roundTripMs ?? null;
+      return kind === undefined
+        ? []
+        : [{ from: a.replica.name, to: b.replica.name, kind, roundTripMs: rounded(roundTripMs) }];
+    }),
+  );
+}
+
+function linkOf({ observation }: Watched, { incarnation }: Watched): SeenLink | undefined {
+  return observation?.links.find((link) => link.incarnation === incarnation);
+}
+
+function statusOf(replicas: readonly ReplicaView[], observer: Watched, other: Watched): string | undefined {
+  const view = replicas.find(({ name }) => name === observer.replica.name);
+  return view?.sees.find(({ name }) => name === other.replica.name)?.status;
+}
+
+function kindOf(statuses: readonly (string | undefined)[], links: number): EdgeKind | undefined {
+  const worst = (['lost', 'suspect', 'left'] as const).find((status) => statuses.includes(status));
+  if (worst !== undefined) return worst;
+  if (links === 0) return undefined;
+  return links === 2 ? 'link' : 'half';
+}
+
+function rounded(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms * 10) / 10;
 }
 
 function flagRow(key: string, watched: readonly Watched[]): FlagRowView {

@@ -113,7 +113,7 @@ export class Watcher implements OnModuleInit, BeforeApplicationShutdown {
     const now = this.fleet.replicas().find((replica) => replica.name === name);
     if (now === undefined || now.pid !== pid) return; // It has ended meanwhile.
     if (observation !== undefined) {
-      for (const member of sightings(watch.observation, observation)) this.#notes.saw(name, member, this.#clock.now());
+      this.#note(name, watch.observation, observation);
       watch.incarnation = observation.incarnation;
     }
     watch.observation = observation;
@@ -121,6 +121,12 @@ export class Watcher implements OnModuleInit, BeforeApplicationShutdown {
     if (!watch.askAgain) return;
     watch.askAgain = false;
     void this.#look(now);
+  }
+
+  #note(observer: string, before: Observation | undefined, after: Observation): void {
+    const now = this.#clock.now();
+    for (const member of sightings(before, after)) this.#notes.saw(observer, member, now);
+    if (before === undefined) for (const member of after.members) this.#notes.sees(observer, member, now);
   }
 
   #forget(name: string): void {
