@@ -9,6 +9,8 @@ export interface PlaygroundConfig {
   readonly firstPort: Readonly<Record<App, number>>;
   /** Where the flags, the logs of the replicas, and the note of who runs are kept. */
   readonly dataFolder: string;
+  /** Whether it runs as a script of npm, which does not hand every signal on. */
+  readonly isUnderNpm: boolean;
   /** What the replicas inherit: everything but what would tell them to be another replica than they shall be. */
   readonly inherited: Environment;
 }
@@ -42,6 +44,7 @@ export function readConfig(environment: Environment = process.env): PlaygroundCo
     port: port(PORT_VARIABLE, 3000),
     firstPort: { api: port('PLAYGROUND_API_PORT', 3001), landing: port('PLAYGROUND_LANDING_PORT', 3011) },
     dataFolder: resolve(environment['PLAYGROUND_DATA']?.trim() || 'data/playground'),
+    isUnderNpm: Boolean(environment['npm_lifecycle_event']),
     inherited: Object.fromEntries(Object.entries(environment).filter(([name]) => !OF_REPLICAS.test(name))),
   };
   if (problems.length > 0) throw new ConfigError(problems);

@@ -13,6 +13,7 @@ import { makeFirstFlags } from './flags/first-flags.js';
 import { Fleet } from './fleet/fleet.service.js';
 import { isRunning } from './fleet/replica.js';
 import { FIRST_REPLICAS } from './fleet/replica-plan.js';
+import { whenOrphaned } from './parent-watch.js';
 import { PlaygroundModule } from './playground.module.js';
 import { noteRunning, removeNote, runningAt } from './running-note.js';
 import { meaningOf } from './terminal/end-requests.js';
@@ -85,13 +86,18 @@ function reportEnds(): void {
 }
 
 function obeySignals(): void {
+  if (config.isUnderNpm) {
+    whenOrphaned(() => {
+      if (!isEnding) void end();
+    });
+  }
   let firstAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const now = systemClock.now();
       const meaning = meaningOf(firstAt, now);
       firstAt ??= now;
-      if (meaning === 'end') void end();
+      if (meaning === 'end' && !isEnding) void end();
       if (meaning === 'kill') {
         say(text.KILLED_TEXT);
         process.exit(130);

@@ -44,6 +44,7 @@ export class Watcher implements OnModuleInit, BeforeApplicationShutdown {
   #pages = 0;
   #shown = '';
   #sentAt = 0;
+  #polledAt = 0;
   #actedAt: number;
   #polling: Timer | undefined;
   #sending: Timer | undefined;
@@ -80,6 +81,13 @@ export class Watcher implements OnModuleInit, BeforeApplicationShutdown {
     this.#changed();
   }
 
+  /** Somebody is interested: look closely for a while. */
+  attend(): void {
+    const now = this.#clock.now();
+    this.#actedAt = now;
+    if (now - this.#polledAt > pollDelayMs(this.#pages, 0)) this.#poll();
+  }
+
   view(): PlaygroundView {
     return playgroundView(this.#watched(), this.log.entries());
   }
@@ -96,6 +104,7 @@ export class Watcher implements OnModuleInit, BeforeApplicationShutdown {
 
   #poll(): void {
     this.#polling?.cancel();
+    this.#polledAt = this.#clock.now();
     for (const replica of this.fleet.replicas()) {
       if (replica.state === 'up' || replica.state === 'stopping') void this.#look(replica);
     }

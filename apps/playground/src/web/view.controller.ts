@@ -19,7 +19,7 @@ export class ViewController {
 
   @Get('view')
   view(): PlaygroundView {
-    this.watcher.expectChange(); // whoever asks is likely to ask again
+    this.watcher.attend(); // whoever asks is likely to ask again
     return this.watcher.view();
   }
 
