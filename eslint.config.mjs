@@ -112,10 +112,9 @@ export default defineConfig(
     files: ['apps/*/public/**/*.js'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['document', 'EventSource', 'getComputedStyle', 'matchMedia', 'ResizeObserver'].map((name) => [
-          name,
-          'readonly',
-        ]),
+        ['devicePixelRatio', 'document', 'EventSource', 'getComputedStyle', 'matchMedia', 'ResizeObserver'].map(
+          (name) => [name, 'readonly'],
+        ),
       ),
     },
   },

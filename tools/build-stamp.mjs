@@ -14,11 +14,15 @@ const FOLDERS = ['apps', 'libs'];
 const FILES = ['nest-cli.json', 'package-lock.json', 'tsconfig.base.json', 'tsconfig.json', 'tools/build-apps.mjs'];
 const IS_TEST = /\.spec\.ts$|^libs\/[^/]+\/test\//;
 
-/** Take it before the build, so that what changes while it runs is not missed by the next one. */
-export function fingerprintOfSources() {
+/**
+ * Take it before the build, so that what changes while it runs is not missed by the next one.
+ *
+ * @param {string} repository another folder of the same shape, for tests
+ */
+export function fingerprintOfSources(repository = root) {
   const hash = createHash('sha256');
-  for (const file of [...FOLDERS.flatMap(filesBelow), ...FILES].sort()) {
-    const { size, mtimeMs } = statSync(join(root, file));
+  for (const file of [...FOLDERS.flatMap((folder) => filesBelow(repository, folder)), ...FILES].sort()) {
+    const { size, mtimeMs } = statSync(join(repository, file));
     hash.update(`${file} ${size} ${mtimeMs}\n`);
   }
   return hash.digest('hex');
@@ -32,9 +36,9 @@ export function markBuilt(fingerprint) {
   writeFileSync(STAMP, fingerprint);
 }
 
-function filesBelow(folder) {
-  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+function filesBelow(repository, folder) {
+  return readdirSync(join(repository, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .map((entry) => relative(repository, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .filter((file) => !IS_TEST.test(file));
 }

@@ -15,6 +15,7 @@ const graph = cytoscape({
   container,
   style: style(),
   layout: { name: 'preset' },
+  pixelRatio: Math.max(2, devicePixelRatio), // sharp letters, also on a plain screen
   userZoomingEnabled: false,
   userPanningEnabled: false,
   boxSelectionEnabled: false,
@@ -76,7 +77,8 @@ function draw() {
 function wordFor({ name, state, fresh }, seenBy) {
   if (seenBy !== undefined && seenBy.name !== name)
     return seenBy.sees.find((sight) => sight.name === name)?.status ?? 'unknown';
-  return state === 'up' && fresh === false ? 'out of date' : state;
+  if (state !== 'up' || fresh) return state;
+  return fresh === null ? 'silent' : 'out of date';
 }
 
 function sync(present, wanted) {
@@ -152,7 +154,7 @@ function style() {
     { selector: 'node.api', style: { shape: 'cut-rectangle' } },
     { selector: 'node.observer', style: { 'border-width': 4, 'border-color': color('accent') } },
     {
-      selector: states(['starting', 'stopping', 'suspect', 'out-of-date']),
+      selector: states(['starting', 'stopping', 'suspect', 'silent', 'out-of-date']),
       style: { 'border-color': color('warn'), 'background-color': color('warn-paper') },
     },
     {

@@ -58,9 +58,9 @@ function updateReplica(element, { app, state, pid, url, end, fresh, reasons, see
   setText(part('pid'), pid === null ? end : `pid ${pid}`);
 
   const chip = part('fresh');
-  chip.hidden = fresh === null;
-  setAttribute(chip, 'data-fresh', fresh);
-  setText(chip, fresh ? 'fresh' : `maybe out of date: ${reasons.join('; ')}`);
+  chip.hidden = state !== 'up' && fresh === null;
+  setAttribute(chip, 'data-fresh', String(fresh));
+  setText(chip, fresh ? 'fresh' : fresh === null ? 'does not answer' : `maybe out of date: ${reasons.join('; ')}`);
   reconcile(part('sees'), sees, ({ name }) => name, createSight, updateSight);
 
   const missed = sees.filter(({ status }) => status !== 'up');

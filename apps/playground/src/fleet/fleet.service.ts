@@ -142,7 +142,7 @@ export class Fleet {
         if (entry.asked === undefined) {
           this.#change(entry, { state: 'up' }, [`ready after ${Math.round(this.#clock.now() - beganAt)} ms`]);
         }
-        void process.exited.then((exit) => this.#ended(entry, exit, true));
+        void process.exited.then((exit) => this.#wasServing(entry, exit));
         return entry.replica;
       }
       const lines = await logTail(this.logFile(name));
@@ -180,6 +180,11 @@ export class Fleet {
     } catch {
       return false; // It does not listen yet.
     }
+  }
+
+  async #wasServing(entry: Entry, exit: ReplicaExit): Promise<void> {
+    const isCrash = entry.asked === undefined && exit.signal === null;
+    this.#ended(entry, exit, true, isCrash ? await logTail(this.logFile(entry.replica.name)) : []);
   }
 
   #stop(entry: Entry): void {

@@ -6,7 +6,7 @@ import type { SeenMember } from './observation.js';
 
 const SEEN: Record<string, { tone: Tone; words: string }> = {
   up: { tone: 'good', words: 'is up' },
-  suspect: { tone: 'warn', words: 'is suspect: its link broke' },
+  suspect: { tone: 'warn', words: 'is suspect' },
   lost: { tone: 'bad', words: 'is lost' },
   left: { tone: 'plain', words: 'left: it said goodbye' },
 };
@@ -21,7 +21,7 @@ export function describeReplica({ replica, detail }: ReplicaEvent): ActivityNote
   const { name, state, pid, end } = replica;
   switch (state) {
     case 'up':
-      return { tone: 'good', title: `${name} serves`, detail: [`process ${pid}`, ...detail].join(', ') };
+      return { tone: 'good', title: `${name} is ready`, detail: [`process ${pid}`, ...detail].join(', ') };
     case 'stopping':
       return { tone: 'plain', title: `${name} is asked to stop`, detail: 'SIGTERM: it says goodbye, then ends' };
     case 'stopped':
@@ -50,7 +50,7 @@ export function describeFlip({ flag, live }: FlipAnswer, via: string, created: b
   const parts = [
     `through ${via}`,
     ...(error !== undefined ? [`stored, but not announced: ${error}`] : []),
-    ...(confirmed.length > 0 ? [`live on ${listed(confirmed)} in ${tookMs} ms`] : []),
+    ...(confirmed.length > 0 ? [`live on ${listed(confirmed)}${pending.length > 0 ? '' : ` in ${tookMs} ms`}`] : []),
     ...(failed.length > 0 ? [`failed on ${listed(failed)}`] : []),
     ...(pending.length > 0 ? [`no answer from ${listed(pending)} within ${tookMs} ms`] : []),
     ...(error === undefined && confirmed.length + failed.length + pending.length === 0 ? ['nobody else is there'] : []),

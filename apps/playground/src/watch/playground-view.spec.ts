@@ -60,6 +60,11 @@ describe('the edges of the view', () => {
     ]);
   });
 
+  it('do not hold it against a newcomer that it never heard of one who had ended before', () => {
+    const { replicas } = viewOf(watched('a'), ended('b'), watched('c'));
+    expect(replicas[0]?.sees).toEqual([{ name: 'c', status: 'unknown' }]);
+  });
+
   it('follow a replica to its next process', () => {
     const again = { ...watched('b', { a: 'up' }), incarnation: 'b#2' };
     const a = watched(

@@ -23,7 +23,7 @@ export interface ReplicaView {
   /** Null while it does not answer. */
   readonly fresh: boolean | null;
   readonly reasons: readonly string[];
-  /** The other replicas in its own eyes: up, suspect, lost, left or unknown. Empty while it does not answer. */
+  /** The other replicas in its own eyes: up, suspect, lost, left, or, of those that run, unknown. Empty while it does not answer. */
   readonly sees: readonly { readonly name: string; readonly status: string }[];
 }
 
@@ -103,7 +103,10 @@ function replicaView({ replica, observation }: Watched, all: readonly Watched[])
     sees: answers
       ? all
           .filter((other) => other.replica.name !== name)
-          .map((other) => ({ name: other.replica.name, status: statusOf(other.incarnation) }))
+          .map((other) => ({ other, status: statusOf(other.incarnation) }))
+          // Who came after another one had ended never hears of that.
+          .filter(({ other, status }) => status !== 'unknown' || isRunning(other.replica))
+          .map(({ other, status }) => ({ name: other.replica.name, status }))
       : [],
   };
 }
