@@ -13,7 +13,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { getJson, send } from './http.mjs';
-import { findCompose, Stack } from './stack.mjs';
+import { findEngine, Stack } from './stack.mjs';
 import { flagOnPage, Flipper, Visitor } from './traffic.mjs';
 
 const KEY = 'promo-banner';
@@ -30,7 +30,7 @@ const SETTLE_MS = 1_000;
 const { values } = parseArgs({ options: { override: { type: 'string', multiple: true } } });
 const overrides = values.override ?? (process.env.COMPOSE_OVERRIDE ? [process.env.COMPOSE_OVERRIDE] : []);
 
-const compose = await findCompose();
+const compose = await findEngine();
 if ('missing' in compose) {
   process.stderr.write(`The Compose test was not run: it needs ${compose.missing}.\n`);
   process.exit(2);
@@ -61,7 +61,7 @@ try {
 }
 for (const [name, value] of figures) process.stdout.write(`${name.padEnd(70)} ${value}\n`);
 for (const problem of problems) process.stdout.write(`FAILED: ${problem}\n`);
-process.stdout.write(problems.length === 0 ? 'All as it should be.\n' : `${problems.length} things went wrong.\n`);
+process.stdout.write(problems.length === 0 ? 'All as it should be.\n' : 'Not all as it should be.\n');
 process.exit(problems.length === 0 ? 0 : 1);
 
 async function story() {

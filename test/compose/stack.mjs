@@ -42,12 +42,12 @@ export class Stack {
   }
 
   async logs() {
-    return this.#compose(['logs', '--no-color', '--tail', '40'], { signal: undefined });
+    return this.#compose(['logs', '--no-color', '--tail', '40'], { isAbortable: false });
   }
 
   /** Removes everything that belongs to the project; answers with what is left of it, which should be nothing. */
   async down() {
-    await this.#compose(['down', '-v', '--rmi', 'local', '--remove-orphans'], { signal: undefined });
+    await this.#compose(['down', '-v', '--rmi', 'local', '--remove-orphans'], { isAbortable: false });
     const label = ['--filter', `label=com.docker.compose.project=${this.project}`];
     const left = await Promise.all([
       docker(['ps', '-aq', ...label]),
@@ -93,29 +93,34 @@ export class Stack {
     });
   }
 
-  async #compose(args, { timeoutMs = COMMAND_TIMEOUT_MS, signal = this.#signal } = {}) {
+  async #compose(args, { timeoutMs = COMMAND_TIMEOUT_MS, isAbortable = true } = {}) {
     const [program, ...first] = this.#command;
     const files = this.#files.flatMap((file) => ['-f', file]);
     return execute(program, [...first, '-p', this.project, ...files, ...args], {
       timeout: timeoutMs,
-      signal,
+      signal: isAbortable ? this.#signal : undefined,
       env: this.#environment,
     });
   }
 }
 
 /**
- * How Compose is called on this machine.
+ * How Compose is called on this machine, and that there is an engine for it.
  *
  * @returns {Promise<{ command: string[], version: string } | { missing: string }>}
  */
-export async function findCompose() {
+export async function findEngine() {
   try {
     await run('docker', ['info', '--format', '{{.ServerVersion}}'], { timeout: 20_000 });
   } catch (error) {
     const reason = error.code === 'ENOENT' ? 'the program `docker` was not found' : lastLine(error.stderr);
     return { missing: `a running Docker engine that this user may use (${reason})` };
   }
+  return findCompose();
+}
+
+/** How Compose is called on this machine, whether or not an engine runs. Answers as {@link findEngine} does. */
+export async function findCompose() {
   for (const command of [['docker', 'compose'], ['docker-compose']]) {
     try {
       const [program, ...first] = command;
