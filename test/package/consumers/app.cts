@@ -14,8 +14,8 @@ declare module 'rookery' {
 
 @Injectable()
 class Flags {
+  private tell!: (what: string) => void; // before the next, as a field that is declared begins as undefined
   readonly heard = new Promise<string>((resolve) => (this.tell = resolve));
-  private tell!: (what: string) => void;
 
   constructor(private readonly cluster: Cluster) {}
 

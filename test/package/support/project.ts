@@ -6,6 +6,10 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+
+/** A program that does not end must not keep the tests from ending. */
+const RUN_TIMEOUT_MS = 50_000;
+
 const repository = process.cwd();
 const consumers = join(repository, 'test/package/consumers');
 
@@ -76,7 +80,7 @@ export class Project {
 
   private async run(program: string, args: readonly string[]): Promise<RunResult> {
     try {
-      return { code: 0, ...(await run(program, args, { cwd: this.folder })) };
+      return { code: 0, ...(await run(program, args, { cwd: this.folder, timeout: RUN_TIMEOUT_MS })) };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: unknown; stdout: string; stderr: string };
       if (typeof code !== 'number') throw error;
