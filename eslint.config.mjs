@@ -108,5 +108,15 @@ export default defineConfig(
       ),
     },
   },
+  {
+    files: ['apps/*/public/**/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['devicePixelRatio', 'document', 'EventSource', 'getComputedStyle', 'matchMedia', 'ResizeObserver'].map(
+          (name) => [name, 'readonly'],
+        ),
+      ),
+    },
+  },
   prettier,
 );

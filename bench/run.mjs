@@ -1,18 +1,18 @@
 /**
- * `npm run bench [scenario ...]`: measures the built package in separate processes, with encryption on, against a bare
+ * `npm run bench [scenario ...]`: measures the package, installed as users get it, in
+ * separate processes, with encryption on, against a bare
  * socket, Redis and Nest's TCP transport in the same run. Machines differ and are noisy: quote the ratios.
  *
  * Environment: ROUNDS (3) counted rounds, SCALE (1) of all message counts, OUT (bench/results.json).
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { peers, root } from '../tools/layers.mjs';
+import { installPacked } from '../tools/packed.mjs';
 import * as scenarios from './scenarios.mjs';
 import { stopAll } from './support.mjs';
 
-if (!existsSync(new URL('../dist/rookery/node/src/index.js', import.meta.url))) {
-  process.stderr.write('Nothing to measure yet: run `npm run build` first.\n');
-  process.exit(1);
-}
 const known = Object.keys(scenarios);
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : known;
 const unknown = chosen.filter((name) => !known.includes(name));
@@ -20,6 +20,11 @@ if (unknown.length > 0) {
   process.stderr.write(`Unknown: ${unknown.join(', ')}. Scenarios: ${known.join(', ')}\n`);
   process.exit(1);
 }
+
+execFileSync('npm', ['run', 'build:lib', '--silent'], { cwd: root, stdio: 'inherit' });
+const { folder, remove } = installPacked(peers);
+process.once('exit', remove);
+process.env.ROOKERY_PROJECT = folder;
 
 const rows = [];
 for (const name of chosen) {

@@ -1,6 +1,7 @@
 /** The scenarios: each returns rows of `{ scenario, contestant, figures..., ratios... }`. Nothing here asserts. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { cpus } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, interleave, median, percentile, Role, stopAll } from './support.mjs';
 
@@ -59,13 +60,30 @@ async function contestants(redis) {
   return pairs;
 }
 
+/**
+ * Sender and receiver of every pair on a processor each: where the kernel happens to put them changes a round trip more
+ * than anything that is measured here.
+ */
+function pin(pairs) {
+  if (!has('taskset') || cpus().length < 2) return;
+  for (const { sender, receiver } of pairs.values()) {
+    for (const [cpu, { pid }] of [sender, receiver].entries()) {
+      execFileSync('taskset', ['-apc', String(cpu), String(pid)], { stdio: 'ignore' });
+    }
+  }
+}
+
+/** There and back again, through `publish` and a handler at both ends. */
 export async function latency() {
   const redis = await startRedis();
   const pairs = await contestants(redis);
-  const echo = await Role.start('socket');
-  pairs.set('socket', { sender: await Role.start('socket', { port: echo.ready.port }), receiver: echo });
-  for (const [name, { receiver }] of pairs)
-    if (name === 'rookery' || name === 'redis') await receiver.ask({ type: 'echo' });
+  for (const { receiver } of pairs.values()) if (receiver.role !== 'nest-tcp') await receiver.ask({ type: 'echo' });
+  for (const isEncrypted of [false, true]) {
+    const receiver = await Role.start('socket', { isEncrypted });
+    const sender = await Role.start('socket', { isEncrypted, port: receiver.ready.port });
+    pairs.set(isEncrypted ? 'socket, TLS' : 'socket', { sender, receiver });
+  }
+  pin(pairs);
 
   const rows = [];
   for (const payload of ['small', '1 KiB']) {
@@ -82,6 +100,7 @@ export async function latency() {
         'p50 ms': p50(name).toFixed(3),
         'p99 ms': p99(name).toFixed(3),
         'p50 / socket': (p50(name) / p50('socket')).toFixed(2),
+        'p50 / socket, TLS': (p50(name) / p50('socket, TLS')).toFixed(2),
       });
     }
   }

@@ -1,9 +1,20 @@
 /** What all scenarios share: child processes that play a role, and the few statistics that are quoted. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
+import { pathToFileURL } from 'node:url';
 
 export const COOKIE = 'bench-0c5f2b9a7de84163';
+
+/** A module of the package under measurement, as the roles import it: `rookery/mesh`. */
+export const importInstalled = (name) => import(pathToFileURL(resolveInstalled(name)).href);
+
+/** A file inside the package: the codec by itself is no face of it. */
+export const importInternal = (path) =>
+  import(new URL(path, pathToFileURL(resolveInstalled('rookery/package.json'))).href);
+
+const resolveInstalled = (name) => createRequire(`${process.env.ROOKERY_PROJECT}/`).resolve(name);
 
 /** The payloads of every scenario. */
 export const SMALL = { key: 'flag:checkout', version: 42, enabled: true, at: 1732000000000, tags: ['a', 'b'] };

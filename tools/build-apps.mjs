@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fingerprintOfSources, markBuilt } from './build-stamp.mjs';
 import { readJson, root } from './layers.mjs';
 
 const named = process.argv.slice(2);
@@ -21,6 +22,8 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 
+const fingerprint = fingerprintOfSources();
+
 // What was deleted or renamed must not live on in a build.
 if (named.length === 0)
   for (const folder of ['apps', 'libs']) rmSync(join(root, 'dist', folder), { recursive: true, force: true });
@@ -30,3 +33,5 @@ for (const app of named.length > 0 ? named : present) {
   const { status } = spawnSync(process.execPath, [nest, 'build', app], { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }
+
+if (named.length === 0) markBuilt(fingerprint);

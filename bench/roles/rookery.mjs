@@ -1,7 +1,8 @@
-/** A Rookery node: echoes pings, publishes bursts, counts what arrives. Uses the built package. */
-import { createMesh } from '../../dist/rookery/node/src/index.js';
-import { staticPeers } from '../../dist/rookery/discovery/src/index.js';
-import { COOKIE, payloadOf } from '../support.mjs';
+/** A Rookery node: echoes pings, publishes bursts, counts what arrives. Uses the installed package. */
+import { COOKIE, importInstalled, payloadOf } from '../support.mjs';
+
+const { createMesh } = await importInstalled('rookery/mesh');
+const { staticPeers } = await importInstalled('rookery/discovery');
 
 const { name, seed, port = 0 } = JSON.parse(process.argv[2]);
 const silent = { debug() {}, info() {}, warn() {}, error: console.error };

@@ -1,44 +1,72 @@
-/** The reference: a bare `net` socket that carries the same bytes, with a length in front and nothing else. */
+/**
+ * The reference: a bare socket between two processes that carries the same values, with the same codec at both ends and
+ * a length in front; nothing else. With `isEncrypted` the same over TLS as the mesh pins it: what encryption alone costs.
+ */
+import { constants } from 'node:crypto';
 import { connect, createServer } from 'node:net';
-import { encode } from '../../dist/rookery/mesh/src/index.js';
-import { payloadOf } from '../support.mjs';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { importInternal, payloadOf } from '../support.mjs';
 
-const { port } = JSON.parse(process.argv[2]);
+const { decode, encode } = await importInternal('mesh/src/index.js');
 
-function frames(socket, onFrame) {
+const { port, isEncrypted = false } = JSON.parse(process.argv[2]);
+
+const PSK = Buffer.alloc(32, 7);
+const TLS = {
+  minVersion: 'TLSv1.3',
+  maxVersion: 'TLSv1.3',
+  ciphers: 'TLS_AES_128_GCM_SHA256',
+  secureOptions: constants.SSL_OP_NO_TICKET,
+};
+
+function onValues(socket, onValue) {
   let rest = Buffer.alloc(0);
   socket.on('data', (chunk) => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32BE(0)) {
       const end = 4 + rest.readUInt32BE(0);
-      onFrame(rest.subarray(4, end));
+      onValue(decode(rest, 4, end));
       rest = rest.subarray(end);
     }
   });
 }
 
-function frame(bytes) {
+function send(socket, value) {
+  const bytes = encode(value);
   const framed = Buffer.allocUnsafe(4 + bytes.length);
   framed.writeUInt32BE(bytes.length, 0);
   bytes.copy(framed, 4);
-  return framed;
+  socket.write(framed);
 }
 
 if (port === undefined) {
-  const server = createServer({ noDelay: true }, (socket) => frames(socket, (bytes) => socket.write(frame(bytes))));
+  const serve = (socket) => {
+    socket.setNoDelay(true);
+    onValues(socket, (value) => send(socket, value));
+  };
+  const server = isEncrypted ? createTlsServer({ ...TLS, pskCallback: () => PSK }, serve) : createServer(serve);
   server.listen(0, '127.0.0.1', () => process.send({ type: 'ready', port: server.address().port }));
 } else {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  const socket = isEncrypted
+    ? connectTls({
+        ...TLS,
+        host: '127.0.0.1',
+        port,
+        pskCallback: () => ({ psk: PSK, identity: 'bench' }),
+        checkServerIdentity: () => undefined,
+      })
+    : connect({ host: '127.0.0.1', port });
+  socket.setNoDelay(true);
   let onEcho;
-  frames(socket, () => onEcho());
-  socket.once('connect', () => process.send({ type: 'ready' }));
+  onValues(socket, (value) => onEcho(value));
+  socket.once(isEncrypted ? 'secureConnect' : 'connect', () => process.send({ type: 'ready' }));
   process.on('message', async ({ count, payload }) => {
-    const bytes = frame(encode(payloadOf(payload)));
+    const value = payloadOf(payload);
     const times = [];
     for (let i = 0; i < count; i++) {
       const started = performance.now();
       const answered = new Promise((resolve) => (onEcho = resolve));
-      socket.write(bytes);
+      send(socket, value);
       await answered;
       times.push(performance.now() - started);
     }

@@ -1,5 +1,6 @@
 /** What users rely on when they publish and subscribe, over real links. */
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Gap, MeshNode } from 'rookery/mesh';
 import { closeAll, freePort, makeNode, pair, record, startNode, until } from './support.js';
 
 afterEach(() => closeAll());
@@ -70,6 +71,14 @@ describe('an event', () => {
     expect(() => a.publishTo('feedfeedfeedfeed', 't', 1)).toThrow(
       expect.objectContaining({ code: 'CLUSTER_UNKNOWN_MEMBER' }) as never,
     );
+    await c.leave();
+    await until(() => a.members('left').length === 1, 'c has left');
+    expect(() => a.publishTo(toC!, 't', 1)).toThrow(
+      expect.objectContaining({
+        code: 'CLUSTER_UNKNOWN_MEMBER',
+        message: expect.stringMatching(/c .*has left/) as never,
+      }) as never,
+    );
   });
 
   it('stays in this process with publishLocal', async () => {
@@ -83,6 +92,38 @@ describe('an event', () => {
     await until(() => atA.length === 2 && atB.length === 1, 'both');
     expect(atA).toContainEqual(['here', true, 0]);
     expect(atB).toEqual(['everywhere']);
+  });
+
+  it('of publishLocal beyond the bounds of one turn is one gap behind the rest', async () => {
+    const node = await startNode('a', [await freePort()], { limits: { maxQueuedEvents: 10 } });
+    const order: unknown[] = [];
+    node.subscribe('t', (payload) => order.push(payload), {
+      onGap: ({ reason, missed, from }) => order.push([reason, missed, from.name]),
+    });
+    for (let n = 1; n <= 15; n++) node.publishLocal('t', n);
+    await until(() => order.length === 11, 'ten events and a gap');
+    expect(order).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['slow-handler', 5, 'a']]);
+    node.publishLocal('t', 16);
+    await until(() => order.length === 12, 'the next turn');
+    expect(order.at(-1)).toBe(16);
+  });
+
+  it('of publishLocal stands in order between what is published to all', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const order: unknown[] = [];
+    node.subscribe('t', (payload) => order.push(payload));
+    node.publishLocal('t', 'local 1');
+    node.publish('t', 'all 2');
+    node.publishLocal('t', 'local 3');
+    node.publishLocal('t', 'local 4');
+    node.publish('t', 'all 5');
+    node.publishLocal('t', 'local 6');
+    await until(() => order.length === 6, 'all six');
+    expect(order).toEqual(['local 1', 'all 2', 'local 3', 'local 4', 'all 5', 'local 6']);
+    node.publish('t', 7);
+    node.publishLocal('t', 8);
+    await until(() => order.length === 8, 'the next turn');
+    expect(order.slice(6)).toEqual([7, 8]);
   });
 
   it('published before the first peer is known is replayed to it, marked as such', async () => {
@@ -102,6 +143,30 @@ describe('an event', () => {
       ['before the start', true],
       ['before the meeting', true],
       ['after', false],
+    ]);
+  });
+
+  it('that the window of an older sender does not hold any more is a gap, and comes after the member is up', async () => {
+    const port = await freePort();
+    const early = makeNode('early', [port], {
+      listen: { host: '127.0.0.1', port },
+      limits: { windowBytes: 4_096, keptBytes: 0 },
+    });
+    await early.ready();
+    for (let n = 1; n <= 100; n++) early.publish('t', { n, filler: 'x'.repeat(200) });
+    const { first, head } = early.stats().log;
+    expect([head, first > 1]).toEqual([100, true]);
+    const late = makeNode('late', [port]);
+    const order: unknown[] = [];
+    late.on('member.up', ({ member }) => order.push(`${member.name} up`));
+    late.on('gap', ({ reason, missed }) => order.push([reason, missed]));
+    late.subscribe('t', (payload) => order.push((payload as { n: number }).n));
+    await late.ready();
+    await until(() => order.at(-1) === 100, 'the newest');
+    expect(order).toEqual([
+      'early up',
+      ['first-contact', first - 1],
+      ...Array.from({ length: 101 - first }, (_, i) => first + i),
     ]);
   });
 
@@ -222,6 +287,65 @@ describe('a handler', () => {
     release();
     await until(() => order.length === 3, 'all in order');
     expect(order).toEqual(['first', 'second', 'a left']);
+  });
+
+  it.each([
+    [
+      'of the whole cluster',
+      (node: MeshNode, handler: (gap: Gap) => void, owner: object) => node.subscribeGap(undefined, handler, { owner }),
+    ],
+    ['of the subscription', undefined],
+  ])('%s hears a gap of a sender while its queue overflows, and goes on', async (_whose, subscribeGap) => {
+    const port = await freePort();
+    const b = await startNode('b', [port], { listen: { host: '127.0.0.1', port }, limits: { maxQueuedEvents: 3 } });
+    const a = await startNode('a', [port]);
+    const c = await startNode('c', [port]);
+    await until(() => b.members().length === 2, 'two members');
+    const owner = {};
+    const order: string[] = [];
+    let release!: () => void;
+    let gate = new Promise<void>((resolve) => (release = resolve));
+    const onGap = ({ from, reason, missed }: Gap): void => void order.push(`${reason} ${from.name} ${missed ?? '?'}`);
+    const handler = async (payload: unknown): Promise<void> => {
+      await gate;
+      order.push(String(payload));
+    };
+    b.subscribe('t', handler, subscribeGap === undefined ? { owner, onGap } : { owner });
+    subscribeGap?.(b, onGap, owner);
+    const quick: unknown[] = [];
+    b.subscribe('t', (payload) => quick.push(payload));
+    for (let n = 1; n <= 10; n++) a.publish('t', n);
+    await until(() => quick.length === 10, 'everything is here');
+    b.forget(c.self);
+    for (let n = 11; n <= 12; n++) a.publish('t', n);
+    await until(() => quick.length === 12, 'and some more');
+    release();
+    await until(() => order.includes('origin-lost c ?'), 'the gap of the sender');
+    // What came behind the gap found the queue full as well: one more overflow, or events, but nothing out of order.
+    gate = Promise.resolve();
+    a.publish('t', 13);
+    await until(() => order.at(-1) === '13', 'the handler lives');
+    expect(order.slice(0, 6)).toEqual(['1', '2', '3', '4', 'slow-handler a 6', 'origin-lost c ?']);
+  });
+
+  it('stops hearing when it unsubscribes, also what waits for it already', async () => {
+    const [a, b] = await pair();
+    const got: unknown[] = [];
+    const quick: unknown[] = [];
+    let release!: () => void;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const end = b.subscribe('t', async (payload) => {
+      got.push(payload);
+      await gate;
+    });
+    b.subscribe('t', (payload) => quick.push(payload));
+    for (let n = 1; n <= 3; n++) a.publish('t', n);
+    const confirmation = a.publishConfirmed('t', 4, { timeoutMs: 10_000 });
+    await until(() => quick.length === 4, 'all events');
+    end();
+    release();
+    expect((await confirmation).confirmed.map(({ name }) => name)).toEqual(['b']);
+    expect(got).toEqual([1]);
   });
 
   it('stops hearing when it unsubscribes', async () => {

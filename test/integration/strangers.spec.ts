@@ -2,8 +2,9 @@
 import { connect as netConnect } from 'node:net';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { staticPeers } from 'rookery/discovery';
+import { createMesh } from 'rookery/mesh';
 import { closeAll, COOKIE, freePort, makeNode, pair, recordingLogger, startNode, until } from './support.js';
 
 afterEach(() => closeAll());
@@ -83,6 +84,22 @@ describe('starting', () => {
       message: expect.stringMatching(/EADDRINUSE.*listen\.port/) as never,
     });
     await b.leave();
+  });
+
+  it('fails aloud even where nobody awaits it and no logger was given', async () => {
+    const a = await startNode('a', [await freePort()]);
+    const write = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      const { port } = a.self.address;
+      const b = createMesh({ cookie: COOKIE, listen: { host: '127.0.0.1', port }, discovery: staticPeers([]) });
+      await until(
+        () => write.mock.calls.some(([line]) => /ERROR \[rookery\].*EADDRINUSE/.test(String(line))),
+        'a line',
+      );
+      await b.leave();
+    } finally {
+      write.mockRestore();
+    }
   });
 
   it('is not held up by dead addresses', async () => {

@@ -13,11 +13,9 @@ let bare: Project;
 let full: Project;
 let subpaths: string[];
 
-beforeAll(async () => {
-  bare = await Project.create();
-  bare.provide('@types/node', 'undici-types');
-  full = await Project.create();
-  full.provide('@types/node', 'undici-types', ...PEERS);
+beforeAll(() => {
+  bare = Project.create('@types/node', 'undici-types');
+  full = Project.create('@types/node', 'undici-types', ...PEERS);
   const manifest = JSON.parse(readFileSync(join(bare.folder, 'node_modules/rookery/package.json'), 'utf8')) as {
     exports: Record<string, unknown>;
   };

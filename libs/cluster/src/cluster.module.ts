@@ -22,7 +22,7 @@ import { HandlerPipeline } from './events/handler-pipeline.js';
  *     inject: [ConfigService],
  *     useFactory: (config: ConfigService) => ({
  *       cookie: config.getOrThrow('CLUSTER_COOKIE'),
- *       discovery: kubernetesDns({ service: 'app-headless' }),
+ *       discovery: kubernetesDns({ service: 'app-headless', port: 4370 }),
  *     }),
  *   }),
  * ]

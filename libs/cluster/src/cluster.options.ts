@@ -15,7 +15,8 @@ export type ClusterOptions = MeshOptions;
  * class ClusterConfig implements ClusterOptionsFactory {
  *   constructor(private readonly config: ConfigService) {}
  *   createClusterOptions(): ClusterOptions {
- *     return { cookie: this.config.getOrThrow('CLUSTER_COOKIE'), discovery: kubernetesDns({ service: 'app-headless' }) };
+ *     const discovery = kubernetesDns({ service: 'app-headless', port: 4370 });
+ *     return { cookie: this.config.getOrThrow('CLUSTER_COOKIE'), discovery };
  *   }
  * }
  */

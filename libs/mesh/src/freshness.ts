@@ -16,8 +16,8 @@ export interface UnprovenAddress {
 }
 
 export interface FreshnessFacts {
-  /** Whether discovery answered at all. */
-  readonly hasDiscovered: boolean;
+  /** Strategies that never answered: whom they would list is not known. */
+  readonly unanswered: readonly string[];
   /** Peers that may be alive. */
   readonly peers: readonly {
     readonly name: string;
@@ -26,8 +26,8 @@ export interface FreshnessFacts {
     readonly nextMs: number;
   }[];
   readonly unproven: readonly UnprovenAddress[];
-  /** Since when the oldest event waits for its handler. */
-  readonly waitingSince: number | undefined;
+  /** The handler that is furthest behind, and since when. */
+  readonly slowestHandler: { readonly label: string; readonly behindSince: number } | undefined;
 }
 
 /** A handler may be this far behind. */
@@ -35,7 +35,7 @@ const HANDLER_LAG_MS = 6_000;
 
 export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
   const reasons: string[] = [];
-  if (!facts.hasDiscovered) reasons.push('Discovery has not answered yet.');
+  for (const strategy of facts.unanswered) reasons.push(`Discovery ${strategy} has not answered yet.`);
   for (const peer of facts.peers) {
     const age = now - peer.freshAt;
     if (age <= staleLimitMs(peer.nextMs)) continue;
@@ -44,10 +44,10 @@ export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
   for (const { address, strategy, outcome } of facts.unproven) {
     if (!PROVEN_EMPTY.has(outcome)) reasons.push(`${address}, listed by ${strategy}, was not reached (${outcome}).`);
   }
-  if (facts.waitingSince !== undefined && now - facts.waitingSince > HANDLER_LAG_MS) {
-    reasons.push(
-      `handler-lag: an event waits for its handler since ${((now - facts.waitingSince) / 1000).toFixed(1)} s.`,
-    );
+  const { slowestHandler } = facts;
+  if (slowestHandler !== undefined && now - slowestHandler.behindSince > HANDLER_LAG_MS) {
+    const seconds = ((now - slowestHandler.behindSince) / 1000).toFixed(1);
+    reasons.push(`handler-lag: ${slowestHandler.label} is ${seconds} s behind.`);
   }
   return { fresh: reasons.length === 0, reasons };
 }

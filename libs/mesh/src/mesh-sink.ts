@@ -17,6 +17,6 @@ export interface MeshSink {
   onConfirm(from: Member, seq: number, outcome: ConfirmOutcome): void;
   /** Whether anybody here subscribed to anything, so that own publications are worth reading back. */
   readonly hasSubscriptions: boolean;
-  /** Since when the oldest event waits for its handler, in monotonic milliseconds; undefined when none waits. */
-  oldestWaitingSince(): number | undefined;
+  /** The handler that is furthest behind: since when the oldest event that it is not done with is here, in monotonic milliseconds. */
+  slowestHandler(): { readonly label: string; readonly behindSince: number } | undefined;
 }

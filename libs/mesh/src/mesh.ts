@@ -73,6 +73,8 @@ const HIGHER_DIALS_AFTER_MS = 500;
 const STEADY_AFTER_MS = 10_000;
 /** A link that stood this long was of use, even if nothing was published. */
 const OF_USE_AFTER_MS = 1_000;
+/** A link that the peer replaced by another one: by then the other one has begun, or is not worth waiting for. */
+const SUCCESSOR_TIMEOUT_MS = 1_000;
 /** After our goodbye, the time for it to arrive before sockets are destroyed. */
 const GOODBYE_MS = 500;
 /** A view of this many links or fewer is small; more is refused. */
@@ -270,10 +272,10 @@ export class Mesh implements LinkOwner {
     }
     return judgeFreshness(
       {
-        hasDiscovered: this.discovery?.hasAnswered ?? false,
+        unanswered: this.discovery?.unanswered ?? this.options.discovery.map(({ name }) => name),
         peers: [...this.membership.peers].filter((peer) => peer.isExpected),
         unproven,
-        waitingSince: this.sink.oldestWaitingSince(),
+        slowestHandler: this.sink.slowestHandler(),
       },
       this.clock.now(),
     );
@@ -335,6 +337,16 @@ export class Mesh implements LinkOwner {
     this.listener?.close();
     await this.sayGoodbye();
     await withdrawn;
+  }
+
+  /** The number of our newest publication. */
+  get head(): number {
+    return this.log.head;
+  }
+
+  /** The number of the newest publication of ours that our own subscribers were given. */
+  get deliveredLocally(): number {
+    return this.outbox.deliveredLocally;
   }
 
   get isLeft(): boolean {
@@ -407,35 +419,36 @@ export class Mesh implements LinkOwner {
     const now = this.clock.now();
     const previous = peer.link;
     peer.link = link;
-    link.boundAt = link.movedAt = now;
+    peer.isRelinking = false;
+    link.noteBound(now);
     link.receivedAtBind = peer.last;
     link.acknowledgedAtBind = peer.acknowledged = Math.max(peer.acknowledged, link.hello.have);
     this.bound.add(link);
     if (previous !== undefined) previous.reject({ code: 'duplicate-link', text: 'replaced by a newer link' });
     const target = this.dialledFor.get(link);
     if (target !== undefined) this.dialer?.noteLinked(target);
-    this.sendStart(link);
-    link.send(servesFrame([]));
-    this.view.sendWhole(link);
+    this.greet(link);
     peer.learnHead(link.hello.head, now);
     if (link.isDialled) this.heartbeats.ping(link);
     link.pump();
   }
 
-  /** Where the peer's cursor starts: behind what it has, or for a newcomer at what was published in its lifetime. */
-  private sendStart(link: Link): void {
+  /**
+   * The first frames of a bound link: where the peer's cursor starts (behind what it has, or for a newcomer at what was
+   * published in its lifetime), what we serve, whom we hear. Only then may anything follow that the peer hands up, even a
+   * gap: SERVES is what makes us `up` there.
+   */
+  private greet(link: Link): void {
     const { have, ageMs, incarnation } = link.hello;
     const now = this.clock.now();
-    if (have > 0) {
-      link.cursor = this.log.cursorAt(have + 1);
-      link.send(startFrame(have + 1));
-      return;
-    }
-    const { seq, isComplete } = this.log.startSince(now - ageMs - FIRST_CONTACT_SLACK_MS, now);
+    const since = now - ageMs - FIRST_CONTACT_SLACK_MS;
+    const { seq, isComplete } = have > 0 ? { seq: have + 1, isComplete: true } : this.log.startSince(since, now);
+    const isGap = !isComplete && seq > 1;
     link.cursor = this.log.cursorAt(seq);
-    if (isComplete || seq === 1) return link.send(startFrame(seq));
-    link.send(startFrame(1));
-    link.sendGap(seq - 1, 'first-contact', this.log.missedBetween(1, seq - 1, incarnation));
+    link.send(startFrame(isGap ? 1 : seq));
+    link.send(servesFrame([]));
+    this.view.sendWhole(link);
+    if (isGap) link.sendGap(seq - 1, 'first-contact', this.log.missedBetween(1, seq - 1, incarnation));
   }
 
   private addressOf(link: Link): PeerAddress {
@@ -448,7 +461,7 @@ export class Mesh implements LinkOwner {
 
   private accept(connection: Connection, expected: string, target?: DialTarget): Link | undefined {
     if (this.isLeaving || this.links.size >= MAX_LINKS) {
-      connection.destroy('leaving');
+      connection.destroy(this.isLeaving ? 'leaving' : `${MAX_LINKS} links are open already`);
       return undefined;
     }
     const link = new Link(connection, this, expected);
@@ -470,15 +483,38 @@ export class Mesh implements LinkOwner {
       peer.dropped = link.hello.nonce;
       peer.clearEvidence();
       // Who leaves accuses nobody.
-      if (!this.isLeaving) {
-        this.membership.suspect(peer, reason);
-        if (peer.isExpected) this.redial(peer, link, reason);
-      }
-    } else if (!wasBound) this.logFailedHandshake(link, reason);
+      if (!this.isLeaving) this.onLinkLost(peer, link, reason);
+    } else if (!wasBound && !link.saidGoodbye) this.logFailedHandshake(link, reason);
     this.outbox.noteProgress();
     this.notifyAcknowledged();
     if (!this.isLeaving) this.dialer?.reconcile();
     this.readyCheck?.();
+  }
+
+  private onLinkLost(peer: Peer, link: Link, reason: string): void {
+    if (link.rejection?.code === 'duplicate-link' && this.incarnation > peer.incarnation)
+      this.awaitSuccessor(peer, link);
+    else this.breakOff(peer, link, reason);
+  }
+
+  private breakOff(peer: Peer, link: Link, reason: string): void {
+    this.membership.suspect(peer, reason);
+    if (peer.isExpected) this.redial(peer, link, reason);
+  }
+
+  /**
+   * The lower incarnation chose another link and closed this one. Its word travels on two connections, so START may come
+   * later than the end of the old link: nothing is broken, unless it does not come at all.
+   */
+  private awaitSuccessor(peer: Peer, link: Link): void {
+    peer.isRelinking = true;
+    this.clock.after(SUCCESSOR_TIMEOUT_MS, () => {
+      if (!peer.isRelinking) return;
+      peer.isRelinking = false;
+      if (peer.link !== undefined || this.isLeaving) return;
+      this.breakOff(peer, link, 'the link was replaced by one that never began');
+      this.dialer?.reconcile();
+    });
   }
 
   private noteLinkEnded(link: Link, target: DialTarget, wasBound: boolean): void {
@@ -528,7 +564,7 @@ export class Mesh implements LinkOwner {
     const { peer } = link;
     if (peer === undefined) throw new ProtocolError('a frame before the link is known');
     if (type === FRAME_PUBLICATION) {
-      if (peer.link === link && link.hasStarted) this.onPublication(link, peer, bytes, start, end);
+      if (peer.link === link && link.hasServed) this.onPublication(link, peer, bytes, start, end);
       else this.assertUnbound(link, peer, type);
       return;
     }
@@ -542,6 +578,7 @@ export class Mesh implements LinkOwner {
       case FRAME_SKIP:
         return this.onSkip(link, peer, readNumber(bytes, start, end));
       case FRAME_GAP:
+        if (!link.hasServed) throw new ProtocolError('a gap before SERVES');
         return this.onGap(link, peer, readGap(bytes, start, end));
       case FRAME_PING:
       case FRAME_PONG:
@@ -555,6 +592,7 @@ export class Mesh implements LinkOwner {
         return this.readyCheck?.();
       case FRAME_SERVES:
         readServes(bytes, start, end);
+        link.hasServed = true;
         this.membership.announce(peer);
         return this.readyCheck?.();
       case FRAME_BYE:
@@ -565,9 +603,10 @@ export class Mesh implements LinkOwner {
     }
   }
 
-  /** Frames of a link that lost against another are discarded; before START there must be none. */
+  /** Frames of a link that lost against another are discarded; on a bound one, this came too early. */
   private assertUnbound(link: Link, peer: Peer, type: number): void {
-    if (link.boundAt > 0 && peer.link === link) throw new ProtocolError(`a frame of type ${type} before START`);
+    if (link.boundAt > 0 && peer.link === link)
+      throw new ProtocolError(`a frame of type ${type} before START or SERVES`);
   }
 
   private onStart(link: Link, peer: Peer, seq: number): void {
@@ -659,7 +698,7 @@ export class Mesh implements LinkOwner {
     if (owner === this.incarnation) return false;
     const peer = this.membership.peers.get(owner);
     if (peer === undefined) return target.listedBy !== undefined;
-    if (peer.link !== undefined || this.isBeingReached(peer)) return false;
+    if (peer.link !== undefined || peer.isRelinking || this.isBeingReached(peer)) return false;
     // Whoever was there is gone: someone new may come, if discovery still lists the address.
     return peer.isExpected || target.listedBy !== undefined;
   }
@@ -738,7 +777,7 @@ export class Mesh implements LinkOwner {
   }
 
   private isFormed(): boolean {
-    if (this.discovery?.hasAnswered !== true) return false;
+    if (this.discovery?.hasFinishedRound !== true) return false;
     for (const target of this.dialer ?? []) {
       if (this.isShakingHands(target)) return false;
       if (target.attempts === 0 && this.wants(target)) return false;

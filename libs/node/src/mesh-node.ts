@@ -21,9 +21,10 @@ import {
   type EventHandler,
   PubSub,
   type SubscribeOptions,
+  departedMember,
   unknownMember,
 } from '@rookery/pubsub';
-import { type Clock, type Random, systemClock, systemRandom } from '@rookery/runtime';
+import { type Clock, type Random, stderrLogger, systemClock, systemRandom } from '@rookery/runtime';
 import type { NodeEvents, PayloadOf, TopicOf } from './node-events.js';
 
 /** How long `publishConfirmed` waits by default. */
@@ -143,10 +144,10 @@ export class MeshNode<Events extends object = Record<never, never>> {
    * Tells one member only, in the same order as everything else published here. Throws as {@link publish} does.
    *
    * @param member a member, or its incarnation; this node itself is allowed
-   * @throws ClusterError `CLUSTER_UNKNOWN_MEMBER`
+   * @throws ClusterError `CLUSTER_UNKNOWN_MEMBER`, also for one that has left
    */
   publishTo<T extends TopicOf<Events>>(member: Member | string, topic: T, payload: PayloadOf<Events, T>): number {
-    return this.pubsub.publishTo(this.known(member), topic, payload);
+    return this.pubsub.publishTo(this.addressable(member), topic, payload);
   }
 
   /**
@@ -207,8 +208,10 @@ export class MeshNode<Events extends object = Record<never, never>> {
   }
 
   /**
-   * Hears about members and gaps. `member.up` comes before anything from that member, `member.lost` and `member.left`
-   * after everything; up and down alternate. A suspect member that is linked again says nothing: it never was down.
+   * Hears about members and gaps. `member.up` comes before anything from that member reaches a handler, `member.lost` and
+   * `member.left` after everything has; up and down alternate. Handlers that return promises may still be at work then:
+   * `subscribeMember` and `subscribeGap` with an `owner` wait for the subscriptions of that owner. A suspect member that is
+   * linked again says nothing: it never was down.
    *
    * @returns a function that ends it
    */
@@ -238,9 +241,12 @@ export class MeshNode<Events extends object = Record<never, never>> {
     return this.mesh.stats();
   }
 
-  private known(member: Member | string): string {
+  /** A member that may still hear us. One that is lost may return; one that left never does. */
+  private addressable(member: Member | string): string {
     const incarnation = incarnationOf(member);
-    if (this.mesh.member(incarnation) === undefined) throw unknownMember(incarnation);
+    const known = this.mesh.member(incarnation);
+    if (known === undefined) throw unknownMember(incarnation);
+    if (known.status === 'left' && incarnation !== this.mesh.incarnation) throw departedMember(known);
     return incarnation;
   }
 
@@ -267,7 +273,7 @@ function incarnationOf(member: Member | string): string {
  */
 export function createMesh<Events extends object = Record<never, never>>(options: MeshOptions = {}): MeshNode<Events> {
   const node = new MeshNode<Events>(options);
-  // Whoever awaits `ready()` or `start()` gets the error; nobody else may, and the process must not end for it.
-  node.start().catch((error: unknown) => options.logger?.error(String(error)));
+  // Whoever awaits `ready()` gets the error, too; the process must not end for it where nobody does.
+  node.start().catch((error: unknown) => (options.logger ?? stderrLogger).error(String(error)));
   return node;
 }

@@ -31,11 +31,6 @@ export class Barrier implements LaneItem {
     return this.isOver ? undefined : this.done;
   }
 
-  /** Settles when the work is over; undefined if it is already. */
-  get over(): Promise<void> | undefined {
-    return this.isOver ? undefined : this.done;
-  }
-
   private finish(): void {
     this.isOver = true;
     this.release();

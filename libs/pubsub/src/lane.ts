@@ -24,6 +24,8 @@ export class Lane {
   private first = 0;
   private waitingBytes = 0;
   private isBusy = false;
+  /** Since when the item that is running runs, or waited before it ran. */
+  private busySince = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -45,9 +47,9 @@ export class Lane {
     return this.waiting[this.waiting.length - 1]?.item;
   }
 
-  /** Since when the oldest waiting item waits, in monotonic milliseconds. */
-  get waitingSince(): number | undefined {
-    return this.waiting[this.first]?.since;
+  /** Since when the oldest item that is not done is here, whether it waits or runs, in monotonic milliseconds. */
+  get behindSince(): number | undefined {
+    return this.isBusy ? this.busySince : undefined;
   }
 
   private get size(): number {
@@ -63,9 +65,10 @@ export class Lane {
   }
 
   /** Something runs on this lane already: whatever is offered until `done` settles waits for it. */
-  hold(done: Promise<void> | undefined): void {
+  hold(done: Promise<void> | undefined, since?: number): void {
     if (done === undefined) return;
     this.isBusy = true;
+    this.busySince = since ?? this.clock.now();
     void done.then(this.goOn);
   }
 
@@ -77,7 +80,7 @@ export class Lane {
       this.waiting[this.first] = undefined as never;
       this.first++;
       this.waitingBytes -= next.item.bytes;
-      this.hold(next.item.run(this));
+      this.hold(next.item.run(this), next.since);
     }
     if (this.first === this.waiting.length || this.first > 1_024) {
       this.waiting = this.waiting.slice(this.first);

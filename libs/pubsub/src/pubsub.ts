@@ -39,10 +39,22 @@ export interface SubscribeOptions {
   readonly onGap?: (gap: Gap) => unknown;
 }
 
+/** An event for this process only. */
+interface LocalEvent {
+  readonly topic: string;
+  readonly bytes: Buffer;
+  readonly publishedAt: number;
+  /** The number of our own publication that it comes right behind. */
+  readonly after: number;
+}
+
 /** A handler of gaps or member changes. */
 interface Watcher<T> {
   readonly pattern: string | undefined;
+  /** Its calls run one at a time. */
   readonly lane: Lane;
+  /** The subscription whose gaps it hears, in their place; undefined for those that hear every gap. */
+  readonly subscription: Subscription | undefined;
   readonly owner: object | undefined;
   readonly label: string;
   readonly handler: (event: T) => unknown;
@@ -65,7 +77,12 @@ export class PubSub implements MeshSink {
   private readonly routes = new TopicRoutes(this.subscriptions);
   private readonly confirmations: Confirmations;
   private readonly topics = new Map<string, Buffer>();
-  private readonly localQueue: { readonly topic: string; readonly bytes: Buffer; readonly publishedAt: number }[] = [];
+  /** What `publishLocal` was given in this turn, each behind the publication of ours that came before it. */
+  private localQueue: LocalEvent[] = [];
+  private firstLocal = 0;
+  private isLocalScheduled = false;
+  private localBytes = 0;
+  private localDropped = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -88,12 +105,24 @@ export class PubSub implements MeshSink {
     return this.mesh.publish(this.topicBytes(topic), payload, 0, target);
   }
 
-  /** Only for subscribers in this process. They get a copy, asynchronously, as with any event. */
+  /**
+   * Only for subscribers in this process. They get a copy, asynchronously, in order with what is published to all. What one
+   * turn publishes beyond the bounds of a subscription's queue is one gap `slow-handler` behind it.
+   */
   publishLocal(topic: string, payload: unknown): void {
     this.topicBytes(topic);
     const bytes = encode(payload, this.limits.maxFrameBytes);
-    this.localQueue.push({ topic, bytes, publishedAt: this.clock.wallNow() });
-    if (this.localQueue.length === 1) this.clock.endOfTurn(() => this.deliverLocal());
+    if (!this.isLocalScheduled) {
+      this.isLocalScheduled = true;
+      this.clock.endOfTurn(this.onEndOfTurn);
+    }
+    const { maxQueuedEvents, maxQueuedBytes } = this.limits;
+    if (this.localQueue.length - this.firstLocal >= maxQueuedEvents || this.localBytes >= maxQueuedBytes) {
+      this.localDropped++;
+      return;
+    }
+    this.localQueue.push({ topic, bytes, publishedAt: this.clock.wallNow(), after: this.mesh.head });
+    this.localBytes += bytes.length;
   }
 
   publishConfirmed(topic: string, payload: unknown, timeoutMs: number): Promise<ConfirmedPublication> {
@@ -115,9 +144,17 @@ export class PubSub implements MeshSink {
     });
     this.subscriptions.add(subscription);
     this.routes.clear();
-    const watcher = options.onGap && { pattern, lane, owner: options.owner, label, handler: options.onGap };
+    const watcher: Watcher<Gap> | undefined = options.onGap && {
+      pattern,
+      lane: this.makeLane(),
+      subscription,
+      owner: options.owner,
+      label,
+      handler: options.onGap,
+    };
     if (watcher) this.gapWatchers.add(watcher);
     return () => {
+      subscription.end();
       this.subscriptions.delete(subscription);
       if (watcher) this.gapWatchers.delete(watcher);
       this.routes.clear();
@@ -131,7 +168,7 @@ export class PubSub implements MeshSink {
   ): () => void {
     if (pattern !== undefined) checkPattern(pattern);
     const { owner, label = 'gap handler' } = options;
-    const watcher = { pattern, lane: this.makeLane(), owner, label, handler };
+    const watcher = { pattern, lane: this.makeLane(), subscription: undefined, owner, label, handler };
     this.gapWatchers.add(watcher);
     return () => void this.gapWatchers.delete(watcher);
   }
@@ -142,7 +179,7 @@ export class PubSub implements MeshSink {
     options: SubscribeOptions = {},
   ): () => void {
     const { owner, label = 'member handler' } = options;
-    const watcher = { pattern: undefined, lane: this.makeLane(), owner, label, handler };
+    const watcher = { pattern: undefined, lane: this.makeLane(), subscription: undefined, owner, label, handler };
     const watchers = this.memberWatchers.get(status) ?? new Set();
     this.memberWatchers.set(status, watchers.add(watcher));
     return () => void watchers.delete(watcher);
@@ -159,11 +196,55 @@ export class PubSub implements MeshSink {
   }
 
   onPublication(from: Member, seq: number, bytes: Buffer, start: number, end: number, isReplayed: boolean): void {
+    const isLocal = from.incarnation === this.mesh.incarnation;
+    if (isLocal && this.localQueue.length > 0) this.deliverLocal(seq - 1);
+    this.deliver(from, seq, bytes, start, end, isLocal, isReplayed);
+    if (isLocal && this.localQueue.length > 0) this.deliverLocal(seq);
+  }
+
+  onGap(gap: Gap): void {
+    this.logger.warn(`Gap: publications of ${printable(gap.from.name)} are missing (${gap.reason}).`, {
+      missed: gap.missed ?? 'unknown',
+    });
+    this.tellGap(gap, undefined);
+  }
+
+  onMember(status: MemberStatus, event: MemberEvent): void {
+    if (status === 'lost' || status === 'left') this.confirmations.noteGone(event.member);
+    for (const watcher of this.memberWatchers.get(status) ?? []) {
+      this.tell(watcher, event, `member.${status}`);
+    }
+  }
+
+  onConfirm(from: Member, seq: number, outcome: ConfirmOutcome): void {
+    this.confirmations.note(from, seq, outcome);
+  }
+
+  slowestHandler(): { readonly label: string; readonly behindSince: number } | undefined {
+    let slowest: { label: string; behindSince: number } | undefined;
+    for (const { lane, label } of this.subscriptions) {
+      const { behindSince } = lane;
+      if (behindSince === undefined || (slowest !== undefined && slowest.behindSince <= behindSince)) continue;
+      slowest = { label, behindSince };
+    }
+    return slowest;
+  }
+
+  // ---- inside -----------------------------------------------------------------------------------------------------
+
+  private deliver(
+    from: Member,
+    seq: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    isLocal: boolean,
+    isReplayed: boolean,
+  ): void {
     const topicStart = start + TOPIC;
     const payloadStart = topicStart + bytes[start + TOPIC_LENGTH]!;
     if (payloadStart > end) return this.onUndecodable(from, seq, false, undefined);
     const { topic, subscriptions } = this.routes.find(bytes, topicStart, payloadStart);
-    const isLocal = from.incarnation === this.mesh.incarnation;
     const wantsConfirm = !isLocal && (bytes[start + FLAGS]! & FLAG_CONFIRM) !== 0;
     if (subscriptions.length === 0) {
       if (wantsConfirm) this.mesh.confirm(from.incarnation, seq, 'no-handler');
@@ -187,35 +268,6 @@ export class PubSub implements MeshSink {
     }
   }
 
-  onGap(gap: Gap): void {
-    this.logger.warn(`Gap: publications of ${printable(gap.from.name)} are missing (${gap.reason}).`, {
-      missed: gap.missed ?? 'unknown',
-    });
-    void this.tellGap(gap, undefined, undefined);
-  }
-
-  onMember(status: MemberStatus, event: MemberEvent): void {
-    if (status === 'lost' || status === 'left') this.confirmations.noteGone(event.member);
-    for (const watcher of this.memberWatchers.get(status) ?? []) {
-      void this.tell(watcher, event, `member.${status}`, undefined);
-    }
-  }
-
-  onConfirm(from: Member, seq: number, outcome: ConfirmOutcome): void {
-    this.confirmations.note(from, seq, outcome);
-  }
-
-  oldestWaitingSince(): number | undefined {
-    let oldest: number | undefined;
-    for (const { lane } of this.subscriptions) {
-      const since = lane.waitingSince;
-      if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;
-    }
-    return oldest;
-  }
-
-  // ---- inside -----------------------------------------------------------------------------------------------------
-
   private topicBytes(topic: string): Buffer {
     const known = this.topics.get(topic);
     if (known !== undefined) return known;
@@ -229,14 +281,33 @@ export class PubSub implements MeshSink {
     return new Lane(this.clock, { maxItems: this.limits.maxQueuedEvents, maxBytes: this.limits.maxQueuedBytes });
   }
 
-  private deliverLocal(): void {
-    const items = this.localQueue.splice(0);
-    for (const { topic, bytes, publishedAt } of items) {
+  private readonly onEndOfTurn = (): void => {
+    this.isLocalScheduled = false;
+    // Our own publications first: each local event that stands between two of them is delivered on the way.
+    this.mesh.flush();
+    this.deliverLocal(this.mesh.deliveredLocally);
+  };
+
+  /** Delivers the local events that come right behind our own publication `upTo`, or before. */
+  private deliverLocal(upTo: number): void {
+    for (;;) {
+      const event = this.localQueue[this.firstLocal];
+      if (event === undefined || event.after > upTo) break;
+      // Taken out first: a handler may publish, and bring us here again.
+      this.firstLocal++;
+      this.localBytes -= event.bytes.length;
+      const { topic, bytes, publishedAt } = event;
       for (const subscription of this.routes.match(topic)) {
         const context = { topic, from: this.mesh.self, seq: 0, publishedAt, local: true, replayed: false };
         subscription.deliver(decode(bytes), context, bytes.length, undefined);
       }
     }
+    if (this.firstLocal < this.localQueue.length) return;
+    this.localQueue = [];
+    this.firstLocal = 0;
+    const missed = this.localDropped;
+    this.localDropped = 0;
+    if (missed > 0) this.onGap({ from: this.mesh.self, reason: 'slow-handler', missed });
   }
 
   /** Answers the sender once all handlers are done. */
@@ -253,7 +324,7 @@ export class PubSub implements MeshSink {
 
   private onUndecodable(from: Member, seq: number, wantsConfirm: boolean, topic: string | undefined): void {
     if (wantsConfirm) this.mesh.confirm(from.incarnation, seq, 'gap');
-    void this.tellGap({ from, reason: 'undecodable', missed: 1 }, topic, undefined);
+    this.tellGap({ from, reason: 'undecodable', missed: 1 }, topic);
   }
 
   private onOverflow(subscription: Subscription, dropped: ReadonlyMap<Member, number>): Promise<void> | undefined {
@@ -263,37 +334,63 @@ export class PubSub implements MeshSink {
         from: from.name,
         missed,
       });
-      const told = this.tellGap({ from, reason: 'slow-handler', missed }, subscription.pattern, subscription.lane);
-      if (told !== undefined) pending.push(told);
+      const gap: Gap = { from, reason: 'slow-handler', missed };
+      for (const watcher of this.gapWatchersOf(subscription.pattern)) {
+        // What one subscription could not keep up with is no gap of another.
+        if (watcher.subscription !== undefined && watcher.subscription !== subscription) continue;
+        const told = this.call(watcher, gap, 'gap (slow-handler)');
+        if (told !== undefined) pending.push(told);
+      }
     }
     return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined);
+  }
+
+  /** Tells every gap handler; those with a pattern only if it overlaps `pattern`, where the gap is one of a topic. */
+  private tellGap(gap: Gap, pattern: string | undefined): void {
+    for (const watcher of this.gapWatchersOf(pattern)) this.tell(watcher, gap, `gap (${gap.reason})`);
+  }
+
+  private gapWatchersOf(pattern: string | undefined): Watcher<Gap>[] {
+    return [...this.gapWatchers].filter(
+      (watcher) => pattern === undefined || watcher.pattern === undefined || overlaps(pattern, watcher.pattern),
+    );
   }
 
   /**
-   * Tells every gap handler; those with a pattern only if it overlaps `pattern`, where the gap is one of a subscription.
-   * `held` is a lane that stands at the gap already.
+   * Runs a gap or member handler in its place in the order of all subscriptions of its owner.
+   *
+   * Whatever holds a lane of a subscription may wait for the lane of a watcher, never the other way round, and barriers stand
+   * in the same order in every lane: so nobody waits in a circle.
    */
-  private tellGap(gap: Gap, pattern: string | undefined, held: Lane | undefined): Promise<void> | undefined {
-    const pending: Promise<void>[] = [];
-    for (const watcher of this.gapWatchers) {
-      const isMeant = pattern === undefined || watcher.pattern === undefined || overlaps(pattern, watcher.pattern);
-      if (!isMeant) continue;
-      const told = this.tell(watcher, gap, `gap (${gap.reason})`, held);
-      if (told !== undefined) pending.push(told);
-    }
-    return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined);
-  }
-
-  /** Runs a gap or member handler in its place in the order of all lanes of its owner. */
-  private tell<T>(watcher: Watcher<T>, event: T, what: string, held: Lane | undefined): Promise<void> | undefined {
-    const lanes = new Set<Lane>([watcher.lane]);
+  private tell<T>(watcher: Watcher<T>, event: T, what: string): void {
+    const lanes = new Set<Lane>();
+    if (watcher.subscription !== undefined) lanes.add(watcher.subscription.lane);
     if (watcher.owner !== undefined) {
       for (const { ownerKey, lane } of this.subscriptions) if (ownerKey === watcher.owner) lanes.add(lane);
     }
-    if (held !== undefined) lanes.delete(held);
-    const work = (): Promise<void> | undefined => this.callWatcher(watcher, event, what);
-    if (lanes.size === 0) return work();
-    return new Barrier(lanes, work).over;
+    if (lanes.size === 0) void this.call(watcher, event, what);
+    else new Barrier(lanes, () => this.call(watcher, event, what));
+  }
+
+  /** Calls a handler once its earlier calls are over. */
+  private call<T>(watcher: Watcher<T>, event: T, what: string): Promise<void> | undefined {
+    const { lane } = watcher;
+    if (lane.isIdle) {
+      const pending = this.callWatcher(watcher, event, what);
+      lane.hold(pending);
+      return pending;
+    }
+    return new Promise((resolve) => {
+      lane.offer({
+        bytes: 0,
+        run: () => {
+          const pending = this.callWatcher(watcher, event, what);
+          if (pending === undefined) resolve();
+          else void pending.then(resolve);
+          return pending;
+        },
+      });
+    });
   }
 
   private callWatcher<T>(watcher: Watcher<T>, event: T, what: string): Promise<void> | undefined {
@@ -324,5 +421,14 @@ export function unknownMember(incarnation: string): ClusterError {
   return new ClusterError(
     'CLUSTER_UNKNOWN_MEMBER',
     `No member has the incarnation '${printable(incarnation)}'. Take members from cluster.members() or from an event's context.`,
+  );
+}
+
+/** Thrown when a member is addressed that said goodbye. */
+export function departedMember({ name, incarnation }: Member): ClusterError {
+  return new ClusterError(
+    'CLUSTER_UNKNOWN_MEMBER',
+    `The member ${printable(name)} (${incarnation}) has left the cluster: nothing can reach it any more. ` +
+      'Take members from cluster.members() right before the call.',
   );
 }

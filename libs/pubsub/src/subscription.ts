@@ -16,6 +16,8 @@ export interface SubscriptionOwner {
 }
 
 export class Subscription {
+  private isEnded = false;
+
   constructor(
     readonly pattern: string,
     readonly lane: Lane,
@@ -24,6 +26,11 @@ export class Subscription {
     private readonly handler: EventHandler,
     private readonly owner: SubscriptionOwner,
   ) {}
+
+  /** Nothing reaches the handler from here on, not even what waits for it already. */
+  end(): void {
+    this.isEnded = true;
+  }
 
   /** Hands an event to the handler: at once if nothing is pending, else in its turn, or not at all, with a gap in its place. */
   deliver(payload: unknown, context: EventContext, bytes: number, settlement: Settlement | undefined): void {
@@ -35,6 +42,11 @@ export class Subscription {
 
   /** Calls the handler; a promise only when it returned one. Never throws. */
   call(payload: unknown, context: EventContext, settlement: Settlement | undefined): Promise<void> | undefined {
+    if (this.isEnded) {
+      // As on a node that has no handler.
+      settlement?.settle(true);
+      return undefined;
+    }
     let result: unknown;
     try {
       result = this.handler(payload, context);

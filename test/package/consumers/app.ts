@@ -14,7 +14,7 @@ declare module 'rookery' {
 
 @Injectable()
 class Flags {
-  private tell!: (what: string) => void; // before the next, as a field that is declared begins as undefined
+  private tell!: (what: string) => void;
   readonly heard = new Promise<string>((resolve) => (this.tell = resolve));
 
   constructor(private readonly cluster: Cluster) {}

@@ -1,9 +1,9 @@
 /** Projects of users: empty folders far from this repository, with the packed `rookery` installed by npm. */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { installPacked } from '../../../tools/packed.mjs';
 
 const run = promisify(execFile);
 
@@ -20,26 +20,15 @@ export interface RunResult {
 }
 
 export class Project {
-  private constructor(readonly folder: string) {}
+  private constructor(
+    readonly folder: string,
+    readonly remove: () => void,
+  ) {}
 
-  /** Packs what `npm run build:lib` built, and installs it. No registry is asked: it has no dependencies of its own. */
-  static async create(): Promise<Project> {
-    const folder = mkdtempSync(join(tmpdir(), 'rookery-consumer-'));
-    const project = new Project(folder);
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
-    const packing = ['pack', join(repository, 'dist/rookery'), '--pack-destination', folder, '--json'];
-    const [{ filename }] = JSON.parse((await project.npm(packing)).stdout) as [{ filename: string }];
-    await project.npm(['install', `./${filename}`, '--offline', '--no-audit', '--no-fund']);
-    return project;
-  }
-
-  /** Puts packages within reach that a user would install beside it. They are those of this repository. */
-  provide(...packages: readonly string[]): void {
-    for (const name of packages) {
-      const place = join(this.folder, 'node_modules', name);
-      mkdirSync(dirname(place), { recursive: true });
-      symlinkSync(join(repository, 'node_modules', name), place, 'dir');
-    }
+  /** An empty project with the packed package, and other packages that a user would install beside it. */
+  static create(...others: readonly string[]): Project {
+    const { folder, remove } = installPacked(others);
+    return new Project(folder, remove);
   }
 
   /** Brings files of `test/package/consumers` in. */
@@ -66,16 +55,6 @@ export class Project {
     };
     writeFileSync(join(this.folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files }));
     return (await this.node(join(repository, 'node_modules/typescript/bin/tsc'), '--pretty', 'false')).stdout;
-  }
-
-  remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  private async npm(args: readonly string[]): Promise<RunResult> {
-    const result = await this.run('npm', [...args, '--loglevel', 'error']);
-    if (result.code !== 0) throw new Error(`npm ${args.join(' ')} failed:\n${result.stderr}`);
-    return result;
   }
 
   private async run(program: string, args: readonly string[]): Promise<RunResult> {

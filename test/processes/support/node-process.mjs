@@ -2,11 +2,12 @@
  * One bare node in a process of its own, driven over IPC by the suites. It uses the installed package and nothing else,
  * and checks what it receives by counters inside the payloads, not by the protocol's own numbers.
  */
+import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const packageRoot = process.argv[2];
-const { createMesh } = await import(`${packageRoot}/node/src/index.js`);
-const { dns, staticPeers } = await import(`${packageRoot}/discovery/src/index.js`);
+const installed = createRequire(`${process.argv[2]}/`);
+const { createMesh } = await import(installed.resolve('rookery/mesh'));
+const { dns, staticPeers } = await import(installed.resolve('rookery/discovery'));
 
 /** Wall time with the precision of the monotonic clock: comparable between processes of one host. */
 const wallMs = () => performance.timeOrigin + performance.now();

@@ -36,8 +36,8 @@ type Discovery = readonly (readonly ['static', readonly { host: string; port: nu
 /** Wall time with the precision of the monotonic clock: comparable between processes of one host. */
 export const wallMs = (): number => performance.timeOrigin + performance.now();
 
-/** The package as it would be installed: made by `npm run build`. */
-const PACKAGE_ROOT = process.env['ROOKERY_PACKAGE'] ?? join(process.cwd(), 'dist/rookery');
+/** A project with the packed package installed; `install.mjs` makes it before the first suite. */
+const PROJECT = process.env['ROOKERY_PROJECT'] ?? '';
 
 export class NodeProcess {
   private static readonly all = new Set<NodeProcess>();
@@ -53,7 +53,7 @@ export class NodeProcess {
   private constructor(readonly name: string) {
     NodeProcess.all.add(this);
     const script = join(process.cwd(), 'test/processes/support/node-process.mjs');
-    this.child = fork(script, [PACKAGE_ROOT], { execArgv: ['--expose-gc'], serialization: 'advanced' });
+    this.child = fork(script, [PROJECT], { execArgv: ['--expose-gc'], serialization: 'advanced' });
     this.child.on('message', (message: Answer & NodeEvent) => this.onMessage(message));
     this.child.on('exit', (code, signal) => {
       NodeProcess.all.delete(this);

@@ -31,7 +31,9 @@ export class Outbox {
   /** Turns in which more than a window was published. */
   overruns = 0;
   private readonly local: Cursor;
+  private readonly inlineFlushBytes: number;
   private unflushedBytes = 0;
+  /** Bytes of inline flushes since the sockets last had their chance; what single turns send without one does not count. */
   private turnBytes = 0;
   private isFlushScheduled = false;
   private isTurnOpen = false;
@@ -50,20 +52,24 @@ export class Outbox {
     private readonly owner: OutboxOwner,
   ) {
     this.local = log.cursorAt(1);
+    this.inlineFlushBytes = Math.min(INLINE_FLUSH_BYTES, windowBytes >> 3);
   }
 
   /** Appends a publication and sees to it that it is sent; returns its number. Never waits, never fails for a slow peer. */
   publish(topic: Buffer, payload: unknown, flags: number, target?: string): number {
-    if (!this.isTurnOpen) this.openTurn();
-    const length = this.log.append(topic, payload, flags, this.wallNow, this.now, target);
-    this.unflushedBytes += length;
-    this.turnBytes += length;
-    if (this.unflushedBytes >= INLINE_FLUSH_BYTES) this.pumpAll();
     if (!this.isFlushScheduled) {
       this.isFlushScheduled = true;
+      this.readClock();
       this.clock.endOfTurn(this.onEndOfTurn);
     }
+    this.unflushedBytes += this.log.append(topic, payload, flags, this.wallNow, this.now, target);
+    if (this.unflushedBytes >= this.inlineFlushBytes) this.flushInline();
     return this.log.head;
+  }
+
+  /** The newest number that our own subscribers were given. */
+  get deliveredLocally(): number {
+    return this.local.seq - 1;
   }
 
   /** Sends everything that links can take now. */
@@ -91,11 +97,13 @@ export class Outbox {
     this.flush();
   };
 
-  /** A turn, for what counts as an overrun, ends when the sockets had their chance. */
-  private openTurn(): void {
+  /** Much was published in one go: what is written may leave, and the turn is watched until the sockets had their chance. */
+  private flushInline(): void {
+    this.readClock();
+    this.turnBytes += this.unflushedBytes;
+    this.pumpAll();
+    if (this.isTurnOpen) return;
     this.isTurnOpen = true;
-    this.now = this.clock.now();
-    this.wallNow = this.clock.wallNow();
     this.clock.afterPoll(() => {
       this.isTurnOpen = false;
       if (this.turnBytes > this.windowBytes) this.noteOverrun();
@@ -104,11 +112,16 @@ export class Outbox {
     });
   }
 
+  private readClock(): void {
+    this.now = this.clock.now();
+    this.wallNow = this.clock.wallNow();
+  }
+
   private noteOverrun(): void {
     this.overruns++;
     this.logger.warn(
       `CLUSTER_WINDOW_OVERRUN: ${this.turnBytes} bytes were published without a pause, more than the window of ` +
-        `${this.windowBytes}: every other node gets a gap. In bulk loops: await cluster.writable().`,
+        `${this.windowBytes}: other nodes cannot have all of it, and get a gap. In bulk loops: await cluster.writable().`,
       { overruns: this.overruns },
     );
   }

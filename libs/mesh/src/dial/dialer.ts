@@ -155,25 +155,34 @@ export class Dialer {
     // What was proven stays so while it is tried again.
     if (!PROVEN_EMPTY.has(target.outcome)) target.outcome = 'dialling';
     this.inFlight++;
+    let handle: { cancel(): void } | undefined;
     const settle = (): void => {
-      this.cancels.delete(handle);
+      if (handle !== undefined) this.cancels.delete(handle);
       target.isDialling = false;
       this.inFlight--;
     };
-    const handle = this.transport.dial(
-      target.address,
-      (connection) => {
-        settle();
-        this.owner.onConnection(connection, target);
-        this.reconcile();
-      },
-      ({ kind, message }) => {
-        settle();
-        this.noteFailure(target, kind);
-        this.owner.onDialFailed(target, kind, message);
-        this.reconcile();
-      },
-    );
+    const fail = (kind: DialFailureKind, message: string): void => {
+      settle();
+      this.noteFailure(target, kind);
+      this.owner.onDialFailed(target, kind, message);
+    };
+    try {
+      handle = this.transport.dial(
+        target.address,
+        (connection) => {
+          settle();
+          this.owner.onConnection(connection, target);
+          this.reconcile();
+        },
+        ({ kind, message }) => {
+          fail(kind, message);
+          this.reconcile();
+        },
+      );
+    } catch (error) {
+      // An address that cannot even be tried is one that cannot be reached, and no reason to stop.
+      return fail('unreachable', error instanceof Error ? error.message : String(error));
+    }
     this.cancels.add(handle);
   }
 }

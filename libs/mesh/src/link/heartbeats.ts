@@ -89,7 +89,8 @@ export class Heartbeats {
   }
 
   private send(link: Link, type: typeof FRAME_PING | typeof FRAME_PONG, id: number): void {
-    const ownMs = Math.ceil(this.intervalMs) + TICK_MS;
+    // That ticks are late by up to TICK_MS is covered by the second that the receiver adds.
+    const ownMs = Math.ceil(this.intervalMs);
     // Who is pinged speaks as often as the dialler pings, however few links it has itself.
     const nextMs = link.isDialled ? ownMs : Math.max(ownMs, link.peer?.nextMs ?? 0);
     const ack = link.peer?.last ?? 0;

@@ -9,7 +9,7 @@ import { FrameReader } from '../protocol/frame-reader.js';
 import { type Hello, helloFrame, readHello, readReject, type Reject, rejectFrame } from '../protocol/list-frames.js';
 import type { Connection } from '../transport/transport.js';
 
-/** A link whose HELLOs did not both arrive by then is closed. */
+/** A link that was not bound by then is closed: a HELLO is missing, or the START of the end that decides. */
 const HANDSHAKE_TIMEOUT_MS = 3_000;
 
 /** One write of publications at a time, of this size: more would only sit in memory. */
@@ -54,12 +54,12 @@ export class Link {
   sentAt: number;
   /** Whether the peer's START bound its direction. */
   hasStarted = false;
+  /** Whether the peer told what it serves: before, it is not announced here, and nothing of it may be handed up. */
+  hasServed = false;
   /** The number that the next publication on this link has. */
   receiveNext = 0;
   /** Publications received since we last acknowledged. */
   unacknowledged = 0;
-  /** When the oldest of them arrived. */
-  unacknowledgedSince = 0;
   cursor: Cursor | undefined;
   /** When the cursor last moved. */
   movedAt = 0;
@@ -97,7 +97,7 @@ export class Link {
     this.heardAt = this.sentAt = clock.now();
     this.handshakeTimer = clock.after(HANDSHAKE_TIMEOUT_MS, () => {
       clock.afterPoll(() => {
-        if (!this.isReady) this.close('no handshake in time');
+        if (this.boundAt === 0) this.close(this.isReady ? 'no START in time' : 'no handshake in time');
       });
     });
     connection.listen({
@@ -110,6 +110,12 @@ export class Link {
 
   get isDialled(): boolean {
     return this.connection.isDialled;
+  }
+
+  /** From here on it is the link to its peer. */
+  noteBound(now: number): void {
+    this.boundAt = this.movedAt = now;
+    this.handshakeTimer.cancel();
   }
 
   /** Sends a control frame at once, ahead of publications that still wait in the log. */
@@ -238,7 +244,6 @@ export class Link {
 
   private becomeReady(): void {
     this.isReady = true;
-    this.handshakeTimer.cancel();
     this.readyAt = this.owner.clock.now();
     this.reader.endHandshake(this.owner.maxFrameBytes);
     this.owner.onReady(this);

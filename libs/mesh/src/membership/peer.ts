@@ -20,6 +20,8 @@ export class Peer {
   wasListed = false;
   /** The bound link, if any. */
   link: Link | undefined;
+  /** Its link was closed by the peer in favour of another one, whose START is on its way. */
+  isRelinking = false;
   /** The highest contiguous number received. */
   last = 0;
   /** Whether a START was ever received: before, `last` says nothing. */

@@ -10,6 +10,8 @@ const COALESCE_MS = 20;
 /** How long those who said goodbye are passed on. */
 const REMEMBER_LEAVERS_MS = 60_000;
 const MAX_LEAVERS = 200;
+/** A member takes up to 1 KiB of metadata and some text: this many stay below the smallest limit that a peer may have. */
+const MEMBERS_PER_FRAME = 20;
 
 export interface ViewGossipOwner {
   boundLinks(): Iterable<Link>;
@@ -89,8 +91,18 @@ export class ViewGossip {
       members.push({ incarnation, name, host: address.host, port: address.port, metadata });
     }
     if (!view.isWhole && members.length === 0 && view.gone.length === 0 && view.left.length === 0) return;
-    const frame: View = { version: this.version, isWhole: view.isWhole, members, gone: view.gone, left: view.left };
-    link.send(viewFrame(frame));
+    // Long lists go in parts: a peer accepts frames up to its limit only, and a part of a whole view is one that adds to it.
+    for (let from = 0; from === 0 || from < members.length; from += MEMBERS_PER_FRAME) {
+      const isFirst = from === 0;
+      const frame: View = {
+        version: this.version,
+        isWhole: view.isWhole && isFirst,
+        members: members.slice(from, from + MEMBERS_PER_FRAME),
+        gone: isFirst ? view.gone : [],
+        left: isFirst ? view.left : [],
+      };
+      link.send(viewFrame(frame));
+    }
   }
 
   private recentLeavers(): ViewLeaver[] {

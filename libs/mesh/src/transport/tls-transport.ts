@@ -4,7 +4,13 @@
  */
 import { constants } from 'node:crypto';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  createSecureContext,
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
 import { addressKey, type PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable } from '@rookery/runtime';
 import { ClusterError } from '../errors.js';
@@ -16,14 +22,15 @@ const ALPN_PROTOCOL = 'rookery/1';
 /** The one suite that works with `pskCallback` on every supported Node: the callback binds keys to SHA-256. */
 const CIPHER = 'TLS_AES_128_GCM_SHA256';
 
-const PINNED = {
+const PINNED: SecureContextOptions = {
   minVersion: 'TLSv1.3',
   maxVersion: 'TLSv1.3',
   ciphers: CIPHER,
   // A session ticket would outlive the removal of its key.
   secureOptions: constants.SSL_OP_NO_TICKET,
-  ALPNProtocols: [ALPN_PROTOCOL],
-} as const;
+  // No certificate is ever trusted; and the megabyte of root certificates that Node brings stays out of memory.
+  ca: [],
+};
 
 /** Strangers may hold this many sockets open at once, for this long. */
 const MAX_UNAUTHENTICATED_SOCKETS = 64;
@@ -37,6 +44,8 @@ const FAILURE_LOG_INTERVAL_MS = 10_000;
 export class TlsTransport implements Transport {
   /** By the far end's address and port, which both layers of a socket can tell. */
   private readonly unauthenticated = new Map<string, Socket>();
+  /** One for all links: each would otherwise bring its own, at tens of kilobytes. */
+  private readonly secureContext = createSecureContext(PINNED);
   private failures = 0;
   private loggedFailureAt = Number.NEGATIVE_INFINITY;
 
@@ -50,6 +59,7 @@ export class TlsTransport implements Transport {
     // Handshakes only: sockets reach it through `emit`, after they were admitted.
     const handshakes = createTlsServer({
       ...PINNED,
+      ALPNProtocols: [ALPN_PROTOCOL],
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       pskCallback: (_socket, identity) => this.keys.accept.get(identity)?.psk ?? null,
     });
@@ -102,7 +112,8 @@ export class TlsTransport implements Transport {
   ): { cancel(): void } {
     const { use } = this.keys;
     const socket = connect({
-      ...PINNED,
+      secureContext: this.secureContext,
+      ALPNProtocols: [ALPN_PROTOCOL],
       host: address.host,
       port: address.port,
       pskCallback: () => ({ psk: use.psk, identity: use.id }),
@@ -199,7 +210,8 @@ const FAILURE_KINDS: Readonly<Record<string, DialFailureKind>> = {
   EADDRNOTAVAIL: 'unreachable',
   EHOSTDOWN: 'unreachable',
   ENOTFOUND: 'unresolved',
-  EAI_AGAIN: 'unresolved',
+  // For now: the name may well exist.
+  EAI_AGAIN: 'unreachable',
 };
 
 function classifyDialError(error: NodeJS.ErrnoException): DialFailure {

@@ -1,16 +1,12 @@
 /** The landing page in a real browser: what visitors see when a flag changes while they look at it. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { browserProgram, launchBrowser } from './support/browser.js';
-import { openStore } from './support/flag-store.js';
-import { changed, runLanding, type RunningApp } from './support/running-app.js';
-import { type TemporaryFolder, temporaryFolder } from './support/temporary-folder.js';
+import { openStore } from '../apps/support/flag-store.js';
+import { changed, runLanding, type RunningApp } from '../apps/support/running-app.js';
+import { type TemporaryFolder, temporaryFolder } from '../apps/support/temporary-folder.js';
+import { describeWithBrowser, launchBrowser } from './support/browser.js';
 
-const missing = browserProgram() === undefined;
-if (missing) process.stderr.write('SKIPPED: the landing page in a browser: no Chromium was found.\n');
-const describeWithBrowser = missing ? describe.skip : describe;
-
-describeWithBrowser(`the landing page in a browser${missing ? ' (skipped: no Chromium)' : ''}`, () => {
+describeWithBrowser('the landing page in a browser', () => {
   let browser: Browser;
   let folder: TemporaryFolder;
   let landing: RunningApp;

@@ -1,0 +1,13 @@
+/** What the playground refuses to do with a replica, and why. */
+
+export type FleetErrorCode = 'UNKNOWN_REPLICA' | 'WRONG_STATE' | 'TOO_MANY_REPLICAS' | 'ENDING' | 'INVALID_REQUEST';
+
+export class FleetError extends Error {
+  constructor(
+    readonly code: FleetErrorCode,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'FleetError';
+  }
+}

@@ -1,0 +1,2 @@
+/** Injection tokens of the playground. */
+export const PLAYGROUND_CONFIG = Symbol('PLAYGROUND_CONFIG');

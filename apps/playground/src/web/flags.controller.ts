@@ -1,0 +1,31 @@
+/** Hands changes of flags on to an api, and its answer back to the page. */
+import { BadGatewayException, Body, Controller, Param, Put, Res, UseFilters } from '@nestjs/common';
+import type { Response } from 'express';
+import { FlagChanges } from '../flags/flag-changes.service.js';
+import { readFlagRequest } from '../flags/flag-request.js';
+import { FleetError } from '../fleet/errors.js';
+import { FleetErrorFilter } from './fleet-error.filter.js';
+
+@Controller('flags')
+@UseFilters(FleetErrorFilter)
+export class FlagsController {
+  constructor(private readonly changes: FlagChanges) {}
+
+  /** `{ "enabled": true, "description": "...", "via": "api-1" }`; all but the first may be left out. */
+  @Put(':key')
+  async put(
+    @Param('key') key: string,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<unknown> {
+    const request = readFlagRequest(key, body);
+    try {
+      const { status, body, via } = await this.changes.put(request);
+      response.status(status);
+      return { ...(body as object | undefined), via };
+    } catch (error) {
+      if (error instanceof FleetError) throw error;
+      throw new BadGatewayException('The api did not answer; see the activity.', { cause: error });
+    }
+  }
+}

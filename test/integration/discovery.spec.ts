@@ -1,0 +1,87 @@
+/** What a node does with strategies that answer badly, late, or never: they are other people's code. */
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { DiscoveryStrategy, PeerAddress } from 'rookery/discovery';
+import { closeAll, freePort, makeNode, recordingLogger, startNode, until } from './support.js';
+
+afterEach(() => closeAll());
+
+const never = (): Promise<never> => new Promise(() => undefined);
+const strategy = (rest: Partial<DiscoveryStrategy>): DiscoveryStrategy => ({
+  name: 'custom',
+  pollIntervalMs: 50,
+  discover: () => Promise.resolve([]),
+  ...rest,
+});
+
+describe('a strategy', () => {
+  it('that lists what cannot be dialled is told so once; the rest of its answer is used', async () => {
+    const port = await freePort();
+    await startNode('a', [port], { listen: { host: '127.0.0.1', port } });
+    const logger = recordingLogger();
+    let rounds = 0;
+    const discover = (): Promise<PeerAddress[]> => {
+      rounds++;
+      const bad = [{ host: undefined, port: 1 }, { host: 'x', port: 70_000 }, { host: '', port: 1 }, null, 'a:1'];
+      return Promise.resolve([...bad, { host: '127.0.0.1', port }] as PeerAddress[]);
+    };
+    const b = await startNode('b', [], { logger, discovery: strategy({ discover }) });
+    expect(b.members().map(({ name }) => name)).toEqual(['a']);
+    await until(() => rounds > 3, 'some rounds');
+    expect(logger.lines.filter((line) => /warn Discovery custom answered with an address/.test(line))).toHaveLength(1);
+    expect(b.stats().discovery.map(({ address }) => address)).toEqual([`127.0.0.1:${port}`]);
+  });
+
+  it('that answers with no list at all has failed', async () => {
+    const logger = recordingLogger();
+    const node = await startNode('a', [], {
+      logger,
+      discovery: strategy({ discover: () => Promise.resolve({} as never) }),
+    });
+    expect(logger.lines).toContainEqual(expect.stringMatching(/warn Discovery custom failed.*no list of addresses/));
+    expect(node.freshness().fresh).toBe(false);
+  });
+
+  it('that never answered leaves the node ready but stale, until it does', async () => {
+    let isUp = false;
+    const discover = (): Promise<PeerAddress[]> => (isUp ? Promise.resolve([]) : Promise.reject(new Error('down')));
+    const node = await startNode('a', [], { discovery: strategy({ discover }) });
+    expect(node.freshness()).toEqual({ fresh: false, reasons: ['Discovery custom has not answered yet.'] });
+    isUp = true;
+    await until(() => node.freshness().fresh, 'an answer');
+    isUp = false;
+    // An outage later on takes nothing back: the last answer stays in force.
+    expect(node.freshness().fresh).toBe(true);
+  });
+
+  it('that hangs holds up neither the others nor the goodbye', async () => {
+    const port = await freePort();
+    await startNode('a', [port], { listen: { host: '127.0.0.1', port } });
+    const good = strategy({ name: 'good', discover: () => Promise.resolve([{ host: '127.0.0.1', port }]) });
+    const hanging = strategy({ name: 'hanging', announce: never, discover: never, withdraw: never });
+    const b = makeNode('b', [], { discovery: [hanging, good] });
+    await b.start();
+    await until(() => b.members().length === 1, 'a member');
+    expect(b.freshness().reasons).toEqual(['Discovery hanging has not answered yet.']);
+    const began = performance.now();
+    await b.leave();
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+});
+
+describe('five nodes that start at the same moment', () => {
+  it('never doubt each other over links that cross', async () => {
+    const doubts: string[] = [];
+    for (let round = 0; round < 10; round++) {
+      const ports = await Promise.all(Array.from({ length: 5 }, () => freePort()));
+      const nodes = ports.map((port, i) => makeNode(`n${i}`, ports, { listen: { host: '127.0.0.1', port } }));
+      for (const node of nodes) {
+        node.on('member.suspect', ({ member, reason }) => doubts.push(`${node.self.name} ${member.name}: ${reason}`));
+      }
+      await Promise.all(nodes.map((node) => node.start()));
+      await until(() => nodes.every((node) => node.members('up').length === 4), 'a full mesh');
+      await until(() => nodes.every((node) => node.stats().links.length === 4), 'one link each');
+      await closeAll();
+    }
+    expect(doubts).toEqual([]);
+  }, 60_000);
+});
