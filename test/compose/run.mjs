@@ -8,7 +8,8 @@
  * An override is a Compose file for what a machine needs, such as `services: { api: { build: { network: host } }, ... }`
  * where builds reach the npm registry only through the network of the host.
  *
- * The project has a name of its own, so it disturbs no other one, and everything it made is removed in the end.
+ * The project has a name of its own, so it disturbs no other one. Everything it made is removed in the end, but for what
+ * Docker keeps of builds.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -145,8 +146,7 @@ async function scaleTo(landing, before) {
     replicas = before.filter(({ service, id }) => service === 'api' || left.some((container) => container.id === id));
     await waitFor('the others know who left', () => allAgree(replicas, replicas));
     for (const gone of before.filter(({ id }) => !replicas.some((replica) => replica.id === id))) {
-      for (const visitor of visitors.get(gone.id)) check(visitor.wasSentAway, `${gone.name} sent a visitor not away`);
-      await leave(gone);
+      await leave(gone, { isTold: true });
       for (const view of await viewsOf(replicas)) {
         const member = view.members.find(({ name }) => isNameOf(name, gone));
         check(member?.status === 'left', `${gone.name} is ${member?.status} to ${view.self.name}: no goodbye`);
@@ -300,13 +300,14 @@ function visit({ service, id, address }) {
   );
 }
 
-/** Ends the visits of a replica, and counts them. */
-async function leave({ id }) {
+/** Ends the visits of a replica, and counts them. One that ended should have told its visitors to go, and no other one. */
+async function leave({ id }, { isTold = false } = {}) {
   const own = visitors.get(id) ?? [];
   visitors.delete(id);
   for (const visitor of own) {
     await visitor.stop();
     pages += visitor.pages;
+    check(visitor.wasSentAway === isTold, `a visitor was ${isTold ? 'not told' : 'told'} to go`);
     const { failures } = visitor;
     check(failures.length === 0, `${failures.length} pages failed, such as: ${failures.slice(0, 3).join('; ')}`);
   }
