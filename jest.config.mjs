@@ -1,8 +1,8 @@
-/** The suites that `npm test` runs: they need nothing but Node, and leave out what needs a program that is not there. */
+/** The suites that `npm test` runs: they need nothing but Node and what npm installs. */
 import { faces } from './tools/layers.mjs';
 
-/** Folders of `test/` with a script of their own, `npm run test:<folder>`: they need a build or a browser, and time. */
-export const APART = ['browser', 'package', 'processes', 'start'];
+/** Folders of `test/` with a script of their own, `npm run test:<folder>`: they need a build, a browser or a database, and time. */
+export const APART = ['browser', 'package', 'postgres', 'processes', 'start'];
 
 /** @type {import('jest').Config} */
 export default {

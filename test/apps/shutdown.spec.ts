@@ -27,7 +27,54 @@ async function timeOf(action: Promise<unknown>): Promise<number> {
   return performance.now() - beganAt;
 }
 
+interface Answer {
+  readonly status: number | undefined;
+  /** Whether it asks the client to send no other request on this connection. */
+  readonly isLast: boolean;
+}
+
+function load(url: string, agent: Agent): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    httpRequest(url, { agent }, (response) => {
+      const { statusCode: status, headers } = response;
+      response
+        .resume()
+        .on('end', () => resolve({ status, isLast: headers.connection === 'close' }))
+        .on('error', reject);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+/** A client with one kept connection, which loads pages one after another until it is told that this was the last. */
+async function loadUntilTold(url: string): Promise<Answer[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const answers: Answer[] = [];
+  try {
+    while (answers.at(-1)?.isLast !== true) answers.push(await load(url, agent));
+    return answers;
+  } finally {
+    agent.destroy();
+  }
+}
+
 describe('shutdown', () => {
+  it('first serves on, while it says that it is draining and asks its clients to close their connections', async () => {
+    const landing = await runLanding({ file: folder.file('flags.db') }, 0, 1_000);
+    const kept = loadUntilTold(landing.url);
+    await request(landing.url).get('/health').expect(200);
+    const closed = timeOf(landing.app.close());
+    const { body } = await eventually(() => request(landing.url).get('/health').expect(503));
+    expect(body).toMatchObject({ status: 'draining' });
+    await request(landing.url).get('/').expect(200).expect('Connection', 'close');
+    const answers = await kept;
+    expect(answers.filter(({ isLast }) => isLast)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    expect(await closed).toBeGreaterThan(900);
+    await expect(load(landing.url, new Agent())).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
   it('ends the streams of open pages properly, and soon', async () => {
     const landing = await runLanding({ file: folder.file('flags.db') });
     const streams = await Promise.all(Array.from({ length: 20 }, () => EventStream.open(`${landing.url}/live`)));
@@ -118,6 +165,17 @@ describe('the programs', () => {
     },
     40_000,
   );
+
+  it('landing answers every request of clients that leave when they are told to', async () => {
+    const program = programs.start('landing', { FLAGS_FILE: folder.file('flags.db') });
+    const url = await program.url();
+    const clients = Array.from({ length: 8 }, () => loadUntilTold(url));
+    await load(url, new Agent());
+    program.process.kill('SIGTERM');
+    const answers = (await Promise.all(clients)).flat();
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    await program.exited;
+  }, 40_000);
 
   it.each(['api', 'landing'] as const)(
     '%s does not start with variables that cannot work, and names all of them',

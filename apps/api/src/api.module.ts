@@ -1,5 +1,6 @@
 /** What the api is made of, apart from the cluster it joins. */
 import { type DynamicModule, Module } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { FeatureFlagsModule } from '@rookery/feature-flags';
 import { FlagWriter } from './flags/flag-writer.service.js';
 import { FlagsController } from './flags/flags.controller.js';
@@ -7,14 +8,24 @@ import { HealthController } from './health.controller.js';
 import { HttpDrain } from './http-drain.js';
 import type { ReplicaConfig } from './replica-config.js';
 
+/** What this module needs to be told. */
+type ModuleConfig = Pick<ReplicaConfig, 'flags'> & { readonly http: Pick<ReplicaConfig['http'], 'drainMs'> };
+
 @Module({})
 export class ApiModule {
-  static forRoot({ flags }: Pick<ReplicaConfig, 'flags'>): DynamicModule {
+  static forRoot({ http, flags }: ModuleConfig): DynamicModule {
     return {
       module: ApiModule,
       imports: [FeatureFlagsModule.forRoot({ ...flags, readOnly: false })],
       controllers: [FlagsController, HealthController],
-      providers: [FlagWriter, HttpDrain],
+      providers: [
+        FlagWriter,
+        {
+          provide: HttpDrain,
+          inject: [HttpAdapterHost],
+          useFactory: (host: HttpAdapterHost) => new HttpDrain(host, http.drainMs),
+        },
+      ],
     };
   }
 }

@@ -16,7 +16,7 @@ function problemsOf(environment: Record<string, string>): readonly string[] {
 describe('readReplicaConfig', () => {
   it('works with no variable at all, for replicas of one machine', () => {
     expect(read({})).toEqual({
-      http: { host: '127.0.0.1', port: 3001 },
+      http: { host: '127.0.0.1', port: 3001, drainMs: 500 },
       cluster: {
         cluster: undefined,
         name: undefined,
@@ -64,6 +64,7 @@ describe('readReplicaConfig', () => {
   it('names every variable that is missing or wrong in one error', () => {
     const problems = problemsOf({
       HTTP_PORT: '80000',
+      HTTP_DRAIN_MS: '60001',
       CLUSTER_PORT: 'x',
       CLUSTER_DNS: 'app.local',
       CLUSTER_PEERS: 'nowhere',
@@ -72,6 +73,7 @@ describe('readReplicaConfig', () => {
     });
     for (const name of [
       'HTTP_PORT',
+      'HTTP_DRAIN_MS',
       'CLUSTER_PORT',
       'CLUSTER_DNS',
       'CLUSTER_PEERS',

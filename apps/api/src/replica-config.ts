@@ -9,7 +9,12 @@ export type Discovery =
   | { readonly kind: 'peers'; readonly peers: readonly { readonly host: string; readonly port: number }[] };
 
 export interface ReplicaConfig {
-  readonly http: { readonly host: string; readonly port: number };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** How long a replica that was told to end serves on, so that load balancers and clients can turn away from it. */
+    readonly drainMs: number;
+  };
   readonly cluster: {
     /** Undefined values are left to the library's defaults. */
     readonly cluster: string | undefined;
@@ -31,6 +36,11 @@ export class ConfigError extends Error {
   }
 }
 
+/** Enough for clients that are busy; load balancers want a little more than the interval of their probes. */
+const DEFAULT_DRAIN_MS = 500;
+/** Beyond a minute whoever runs this would have killed it. */
+const MAX_DRAIN_MS = 60_000;
+
 /** Where nodes listen for each other, unless told otherwise. */
 const DEFAULT_CLUSTER_PORT = 4370;
 
@@ -38,18 +48,23 @@ const DEFAULT_CLUSTER_PORT = 4370;
 export function readReplicaConfig(environment: Environment, defaults: { httpPort: number }): ReplicaConfig {
   const problems: string[] = [];
   const text = (name: string): string | undefined => environment[name]?.trim() || undefined;
-  const port = (name: string): number | undefined => {
+  const integer = (name: string, what: string, max: number): number | undefined => {
     const value = text(name);
     if (value === undefined) return undefined;
-    if (/^\d{1,5}$/.test(value) && Number(value) <= 65_535) return Number(value);
-    problems.push(`${name} must be a port between 0 and 65535, not "${value}"`);
+    if (/^\d{1,5}$/.test(value) && Number(value) <= max) return Number(value);
+    problems.push(`${name} must be ${what} between 0 and ${max}, not "${value}"`);
     return undefined;
   };
+  const port = (name: string): number | undefined => integer(name, 'a port', 65_535);
 
   const listen = { host: text('CLUSTER_HOST'), port: port('CLUSTER_PORT') };
   const discovery = readDiscovery(text('CLUSTER_DNS'), text('CLUSTER_PEERS'), listen.port, problems);
   const config: ReplicaConfig = {
-    http: { host: text('HTTP_HOST') ?? '127.0.0.1', port: port('HTTP_PORT') ?? defaults.httpPort },
+    http: {
+      host: text('HTTP_HOST') ?? '127.0.0.1',
+      port: port('HTTP_PORT') ?? defaults.httpPort,
+      drainMs: integer('HTTP_DRAIN_MS', 'a number of milliseconds', MAX_DRAIN_MS) ?? DEFAULT_DRAIN_MS,
+    },
     cluster: {
       cluster: text('CLUSTER_NAME'),
       name: text('NODE_NAME'),

@@ -1,5 +1,6 @@
 /** What the landing pages are made of, apart from the cluster they join. */
 import { type DynamicModule, Module } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { FeatureFlagsModule } from '@rookery/feature-flags';
 import { systemClock } from '@rookery/runtime';
 import { CLOCK } from './clock.token.js';
@@ -12,14 +13,26 @@ import { PagesController } from './pages/pages.controller.js';
 import { Templates } from './pages/templates.js';
 import type { ReplicaConfig } from './replica-config.js';
 
+/** What this module needs to be told. */
+type ModuleConfig = Pick<ReplicaConfig, 'flags'> & { readonly http: Pick<ReplicaConfig['http'], 'drainMs'> };
+
 @Module({})
 export class LandingModule {
-  static forRoot({ flags }: Pick<ReplicaConfig, 'flags'>): DynamicModule {
+  static forRoot({ http, flags }: ModuleConfig): DynamicModule {
     return {
       module: LandingModule,
       imports: [FeatureFlagsModule.forRoot({ ...flags, readOnly: true })],
       controllers: [PagesController, LiveController, FlagsController, HealthController],
-      providers: [{ provide: CLOCK, useValue: systemClock }, Templates, LiveUpdates, HttpDrain],
+      providers: [
+        { provide: CLOCK, useValue: systemClock },
+        Templates,
+        LiveUpdates,
+        {
+          provide: HttpDrain,
+          inject: [HttpAdapterHost],
+          useFactory: (host: HttpAdapterHost) => new HttpDrain(host, http.drainMs),
+        },
+      ],
     };
   }
 }

@@ -20,13 +20,20 @@ export interface RunningApp {
 
 type Location = { databaseUrl?: string; file?: string };
 
-export function runApi(location: Location): Promise<RunningApp> {
-  return run(ApiModule.forRoot({ flags: { databaseUrl: undefined, file: undefined, ...location } }));
+/** @param drainMs how long it serves on when it is closed */
+export function runApi(location: Location, drainMs = 0): Promise<RunningApp> {
+  return run(ApiModule.forRoot({ http: { drainMs }, flags: { databaseUrl: undefined, file: undefined, ...location } }));
 }
 
-/** @param port one that the browser knows already; a free one by default */
-export function runLanding(location: Location, port = 0): Promise<RunningApp> {
-  const module = LandingModule.forRoot({ flags: { databaseUrl: undefined, file: undefined, ...location } });
+/**
+ * @param port one that the browser knows already; a free one by default
+ * @param drainMs how long it serves on when it is closed
+ */
+export function runLanding(location: Location, port = 0, drainMs = 0): Promise<RunningApp> {
+  const module = LandingModule.forRoot({
+    http: { drainMs },
+    flags: { databaseUrl: undefined, file: undefined, ...location },
+  });
   return run(module, { port, configure: configureWeb });
 }
 

@@ -6,6 +6,10 @@ import { promisify } from 'node:util';
 import { installPacked } from '../../../tools/packed.mjs';
 
 const run = promisify(execFile);
+
+/** A program that does not end must not keep the tests from ending. */
+const RUN_TIMEOUT_MS = 50_000;
+
 const repository = process.cwd();
 const consumers = join(repository, 'test/package/consumers');
 
@@ -55,7 +59,7 @@ export class Project {
 
   private async run(program: string, args: readonly string[]): Promise<RunResult> {
     try {
-      return { code: 0, ...(await run(program, args, { cwd: this.folder })) };
+      return { code: 0, ...(await run(program, args, { cwd: this.folder, timeout: RUN_TIMEOUT_MS })) };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: unknown; stdout: string; stderr: string };
       if (typeof code !== 'number') throw error;

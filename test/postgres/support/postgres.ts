@@ -1,4 +1,5 @@
 /** A Postgres server of its own for a test, when this machine has the programs for one. */
+import { describe, it } from '@jest/globals';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, chownSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -6,7 +7,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { eventually } from './eventually.js';
+import { eventually } from '../../apps/support/eventually.js';
 
 export interface PostgresServer {
   /** Makes an empty database; resolves to its address. */
@@ -22,8 +23,23 @@ interface Account {
   readonly gid?: number;
 }
 
+/** Tests that need a server: skipped, and that loudly, where none can be started; on a CI machine that is a failure. */
+export function describeWithPostgres(name: string, tests: () => void): void {
+  const reason = postgresUnavailable();
+  if (reason === undefined) {
+    describe(name, tests);
+  } else if (process.env.CI) {
+    it(`can test ${name}`, () => {
+      throw new Error(`On a CI machine this must not be skipped: ${reason}.`);
+    });
+  } else {
+    process.stderr.write(`SKIPPED: ${name}: ${reason}. Install Postgres, on Debian the package "postgresql".\n`);
+    describe.skip(`${name} (skipped: ${reason})`, tests);
+  }
+}
+
 /** Why no server can be started here; undefined when one can. */
-export function postgresUnavailable(): string | undefined {
+function postgresUnavailable(): string | undefined {
   if (postgresPrograms() === undefined) return 'no initdb and postgres programs were found';
   if (process.getuid?.() === 0 && accountFor() === undefined)
     return 'postgres refuses to run as root, and there is no account "postgres"';
