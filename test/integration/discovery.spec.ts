@@ -43,14 +43,23 @@ describe('a strategy', () => {
 
   it('that never answered leaves the node ready but stale, until it does', async () => {
     let isUp = false;
-    const discover = (): Promise<PeerAddress[]> => (isUp ? Promise.resolve([]) : Promise.reject(new Error('down')));
+    let failures = 0;
+    const dead = { host: '127.0.0.1', port: await freePort() };
+    const discover = (): Promise<PeerAddress[]> => {
+      if (isUp) return Promise.resolve([dead]);
+      failures++;
+      return Promise.reject(new Error('down'));
+    };
     const node = await startNode('a', [], { discovery: strategy({ discover }) });
     expect(node.freshness()).toEqual({ fresh: false, reasons: ['Discovery custom has not answered yet.'] });
     isUp = true;
     await until(() => node.freshness().fresh, 'an answer');
     isUp = false;
-    // An outage later on takes nothing back: the last answer stays in force.
+    failures = 0;
+    await until(() => failures > 1, 'an outage');
+    // It takes nothing back: the last answer stays in force.
     expect(node.freshness().fresh).toBe(true);
+    expect(node.stats().discovery).toEqual([expect.objectContaining({ strategy: 'custom', outcome: 'refused' })]);
   });
 
   it('that hangs holds up neither the others nor the goodbye', async () => {

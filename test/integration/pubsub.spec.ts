@@ -374,6 +374,8 @@ describe('publishConfirmed', () => {
       await new Promise<void>((resolve) => (release = resolve));
       isHandled = true;
     });
+    // One that is done sooner does not speak for the other.
+    b.subscribe('t', () => undefined);
     const confirmation = a.publishConfirmed('t', 1, { timeoutMs: 60_000 });
     await until(() => release !== undefined, 'the handler runs');
     release();
@@ -421,6 +423,21 @@ describe('leaving', () => {
     await expect(a.publishConfirmed('t', 1)).rejects.toMatchObject({ code: 'CLUSTER_LEFT' });
     await expect(a.leave()).resolves.toBeUndefined();
     expect(a.self.status).toBe('left');
+  });
+
+  it('before all of it arrived is a gap with the right count, and then left', async () => {
+    const [a, b] = await pair({ limits: { leaveTimeoutMs: 0 } });
+    const order: unknown[] = [];
+    let count = 0;
+    b.subscribe('t', () => count++);
+    b.on('gap', ({ from, reason, missed }) => order.push([from.name, reason, missed! + count]));
+    b.on('member.left', ({ member }) => order.push(`${member.name} left`));
+    const text = 'x'.repeat(100_000);
+    for (let n = 0; n < 100; n++) a.publish('t', text);
+    await a.leave();
+    await until(() => order.length === 2, 'the goodbye');
+    expect(count).toBeLessThan(100);
+    expect(order).toEqual([['a', 'left-behind', 100], 'a left']);
   });
 
   it('works for a node that never started', async () => {
