@@ -374,10 +374,15 @@ describe('publishConfirmed', () => {
       await new Promise<void>((resolve) => (release = resolve));
       isHandled = true;
     });
-    // One that is done sooner does not speak for the other.
-    b.subscribe('t', () => undefined);
+    // One that is done sooner does not speak for the other. What it says travels behind any confirmation.
+    b.subscribe('t', () => void b.publish('done sooner', 1));
+    let isAnswered = false;
+    a.subscribe('done sooner', () => (isAnswered = true));
     const confirmation = a.publishConfirmed('t', 1, { timeoutMs: 60_000 });
-    await until(() => release !== undefined, 'the handler runs');
+    let isSettled = false;
+    void confirmation.then(() => (isSettled = true));
+    await until(() => isAnswered, 'the other handler');
+    expect(isSettled).toBe(false);
     release();
     const { confirmed, failed, pending } = await confirmation;
     expect(isHandled).toBe(true);
