@@ -375,9 +375,9 @@ describe('publishConfirmed', () => {
       isHandled = true;
     });
     // One that is done sooner does not speak for the other. What it says travels behind any confirmation.
-    b.subscribe('t', () => void b.publish('done sooner', 1));
+    b.subscribe('t', () => void b.publish('done.sooner', 1));
     let isAnswered = false;
-    a.subscribe('done sooner', () => (isAnswered = true));
+    a.subscribe('done.sooner', () => (isAnswered = true));
     const confirmation = a.publishConfirmed('t', 1, { timeoutMs: 60_000 });
     let isSettled = false;
     void confirmation.then(() => (isSettled = true));
