@@ -29,7 +29,7 @@ export class ConfigError extends Error {
 export const PORT_VARIABLE = 'PLAYGROUND_PORT';
 
 /** Variables that a replica reads (see `replica-config.ts` of the sample applications). */
-const OF_REPLICAS = /^(HTTP_(HOST|PORT)|CLUSTER_\w+|NODE_NAME|DATABASE_URL|FLAGS_FILE|PLAYGROUND_\w+)$/;
+const OF_REPLICAS = /^(HTTP_(HOST|PORT|DRAIN_MS)|CLUSTER_\w+|NODE_NAME|DATABASE_URL|FLAGS_FILE|PLAYGROUND_\w+)$/;
 
 /** Throws one {@link ConfigError} about all variables that are wrong. An empty one counts as not set. */
 export function readConfig(environment: Environment = process.env): PlaygroundConfig {
