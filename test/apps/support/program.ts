@@ -42,7 +42,7 @@ export class Programs {
     return {
       process: child,
       output,
-      exited: once(child, 'exit') as Program['exited'],
+      exited: once(child, 'close') as Program['exited'],
       url: () => eventually(() => /^listening on (http:\/\/\S+)$/m.exec(output.text)?.[1], 20_000),
     };
   }
