@@ -46,7 +46,7 @@ export class Playground {
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on('data', (chunk: Buffer) => (this.output.text += chunk.toString()));
     }
-    this.exited = once(this.#process, 'exit') as Playground['exited'];
+    this.exited = once(this.#process, 'close') as Playground['exited'];
   }
 
   static spawn(options: StartOptions = {}): Playground {
