@@ -16,13 +16,14 @@ export const LAYERS = [
   ['node'],
   ['cluster'],
   ['feature-flags', 'dashboard', 'testing'],
+  ['replica'],
 ];
 
 /** Only these know Nest; whatever lies below must run without a single installed package. */
-export const NEST_LIBS = ['cluster', 'feature-flags', 'dashboard', 'testing'];
+export const NEST_LIBS = ['cluster', 'feature-flags', 'dashboard', 'testing', 'replica'];
 
 /** Libraries that serve the sample applications and are not part of the npm package. */
-export const UNPUBLISHED_LIBS = ['feature-flags'];
+export const UNPUBLISHED_LIBS = ['feature-flags', 'replica'];
 
 /** What each alias stands for: `rookery/mesh` is `libs/node/src/index.ts`. */
 export const faces = new Map(

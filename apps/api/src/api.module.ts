@@ -2,11 +2,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { FeatureFlagsModule } from '@rookery/feature-flags';
+import { HealthController, HttpDrain, type ReplicaConfig } from '@rookery/replica';
 import { FlagWriter } from './flags/flag-writer.service.js';
 import { FlagsController } from './flags/flags.controller.js';
-import { HealthController } from './health.controller.js';
-import { HttpDrain } from './http-drain.js';
-import type { ReplicaConfig } from './replica-config.js';
 
 /** What this module needs to be told. */
 type ModuleConfig = Pick<ReplicaConfig, 'flags'> & { readonly http: Pick<ReplicaConfig['http'], 'drainMs'> };

@@ -3,8 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ClusterModule } from 'rookery';
 import { DashboardModule } from 'rookery/dashboard';
 import { ApiModule } from './api.module.js';
-import { clusterOptions } from './cluster-options.js';
-import type { ReplicaConfig } from './replica-config.js';
+import { clusterOptions, type ReplicaConfig } from '@rookery/replica';
 
 @Module({})
 export class AppModule {

@@ -1,5 +1,5 @@
 /** The configuration of the api: the only file that looks at `process.env`. */
-import { type Environment, readReplicaConfig, type ReplicaConfig } from './replica-config.js';
+import { type Environment, readReplicaConfig, type ReplicaConfig } from '@rookery/replica';
 
 /** Throws one error that names every variable that is missing or wrong. */
 export function readConfig(environment: Environment = process.env): ReplicaConfig {

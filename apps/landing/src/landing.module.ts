@@ -2,16 +2,14 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { FeatureFlagsModule } from '@rookery/feature-flags';
+import { HealthController, HttpDrain, type ReplicaConfig } from '@rookery/replica';
 import { systemClock } from '@rookery/runtime';
 import { CLOCK } from './clock.token.js';
 import { FlagsController } from './flags/flags.controller.js';
-import { HealthController } from './health.controller.js';
-import { HttpDrain } from './http-drain.js';
 import { LiveController } from './live/live.controller.js';
 import { LiveUpdates } from './live/live-updates.js';
 import { PagesController } from './pages/pages.controller.js';
 import { Templates } from './pages/templates.js';
-import type { ReplicaConfig } from './replica-config.js';
 
 /** What this module needs to be told. */
 type ModuleConfig = Pick<ReplicaConfig, 'flags'> & { readonly http: Pick<ReplicaConfig['http'], 'drainMs'> };

@@ -29,7 +29,11 @@ export async function logTail(file: string): Promise<readonly string[]> {
 export function lastLines(text: string): readonly string[] {
   return text
     .split(/\r?\n/)
-    .map((line) => stripVTControlCharacters(line).replace(/\p{Cc}/gu, ' ').trimEnd())
+    .map((line) =>
+      stripVTControlCharacters(line)
+        .replace(/\p{Cc}/gu, ' ')
+        .trimEnd(),
+    )
     .filter((line) => line !== '')
     .slice(-MAX_LINES)
     .map((line) => (line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line));
