@@ -1,7 +1,7 @@
 /** What users rely on when they publish and subscribe, over real links. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Gap, MeshNode } from 'rookery/mesh';
-import { closeAll, freePort, makeNode, pair, record, startNode, until } from './support.js';
+import { closeAll, freePort, makeNode, pair, record, recordingLogger, startNode, until } from './support.js';
 
 afterEach(() => closeAll());
 
@@ -326,6 +326,110 @@ describe('a handler', () => {
     a.publish('t', 13);
     await until(() => order.at(-1) === '13', 'the handler lives');
     expect(order.slice(0, 6)).toEqual(['1', '2', '3', '4', 'slow-handler a 6', 'origin-lost c ?']);
+  });
+
+  it('runs one at a time even when it causes the next event itself', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const order: string[] = [];
+    node.subscribe('x', async (payload) => {
+      order.push(`in ${String(payload)}`);
+      if (payload === 'first') await node.publishConfirmed('x', 'caused');
+      order.push(`out ${String(payload)}`);
+    });
+    node.subscribe('y', (payload) => {
+      order.push(`in ${String(payload)}`);
+      if (payload === 1) node.publish('y', 2);
+      void node.publishConfirmed('z', 1);
+      order.push(`out ${String(payload)}`);
+    });
+    node.publish('x', 'first');
+    node.publish('x', 'second');
+    await until(() => order.length === 6, 'x');
+    node.publish('y', 1);
+    await until(() => order.length === 10, 'y');
+    const calls = ['first', 'second', 'caused', '1', '2'];
+    expect(order).toEqual(calls.flatMap((call) => [`in ${call}`, `out ${call}`]));
+  });
+
+  it.each(['publish', 'publishLocal'] as const)(
+    'that answers itself for ever with %s leaves timers and sockets their turn, and memory as it is',
+    async (publish) => {
+      const [a, b] = await pair();
+      let turns = 0;
+      let isOver = false;
+      a.subscribe('echo', () => {
+        turns++;
+        if (!isOver) a[publish]('echo', 1);
+      });
+      a.subscribe('echo.async', async () => {
+        await Promise.resolve();
+        if (!isOver) a[publish]('echo.async', 1);
+      });
+      const got: unknown[] = [];
+      a.subscribe('t', (payload) => got.push(payload));
+      a[publish]('echo', 1);
+      a[publish]('echo.async', 1);
+      await until(() => turns > 20, 'some turns');
+      b.publish('t', 1);
+      await until(() => got.length === 1, 'an event of the peer');
+      isOver = true;
+    },
+  );
+
+  it('of gaps may return anything that can be awaited, also a query that begins only then', async () => {
+    const [a, b] = await pair();
+    let queries = 0;
+    const query = { then: (resolve: () => void) => (queries++, resolve()) };
+    b.subscribeGap(undefined, () => query);
+    b.subscribeMember('lost', () => query);
+    b.forget(a.self);
+    await until(() => queries === 2, 'both queries');
+  });
+
+  it('whose result is broken fails, and nothing else', async () => {
+    const logger = recordingLogger();
+    const node = await startNode('a', [await freePort()], { logger });
+    const broken = Object.defineProperty({}, 'then', {
+      get: () => {
+        throw new Error('bad then');
+      },
+    });
+    const got: unknown[] = [];
+    node.subscribe('t', () => broken, { label: 'Broken.handler' });
+    node.subscribe('t', (payload) => got.push(payload));
+    node.publish('t', 1);
+    node.publish('t', 2);
+    await until(() => got.length === 2, 'both events');
+    expect(logger.lines.filter((line) => /Broken\.handler failed.*bad then/.test(line))).toHaveLength(2);
+  });
+
+  it('of gaps and members hears nothing after it unsubscribed, not even what waits for it', async () => {
+    const port = await freePort();
+    const b = await startNode('b', [port], { listen: { host: '127.0.0.1', port } });
+    const a = await startNode('a', [port]);
+    await until(() => b.members().length === 1, 'a member');
+    const owner = {};
+    const heard: string[] = [];
+    let release!: () => void;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    b.subscribe('t', () => gate, { owner });
+    const ends = [
+      b.subscribeGap(undefined, () => heard.push('gap'), { owner }),
+      b.subscribeMember('lost', () => heard.push('lost'), { owner }),
+      b.on('member.lost', () => ends.at(-1)!()),
+      b.on('member.lost', () => heard.push('ended by the one before')),
+    ];
+    const seen: unknown[] = [];
+    b.subscribe('t', (payload) => seen.push(payload));
+    a.publish('t', 1);
+    await until(() => seen.length === 1, 'the event');
+    b.forget(a.self);
+    ends[0]!();
+    ends[1]!();
+    release();
+    a.publish('t', 2);
+    await until(() => seen.length === 2, 'it comes back');
+    expect(heard).toEqual([]);
   });
 
   it('stops hearing when it unsubscribes, also what waits for it already', async () => {

@@ -247,6 +247,11 @@ export class Mesh implements LinkOwner {
     this.outbox.flush();
   }
 
+  /** Sends what waits for links; own subscribers hear it at the end of the turn. */
+  flushLinks(): void {
+    this.outbox.flushLinks();
+  }
+
   writable(): Promise<void> {
     return this.outbox.writable();
   }

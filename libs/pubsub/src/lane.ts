@@ -24,8 +24,8 @@ export class Lane {
   private first = 0;
   private waitingBytes = 0;
   private isBusy = false;
-  /** Since when the item that is running runs, or waited before it ran. */
-  private busySince = 0;
+  /** Since when the item that is pending is here; undefined while none is. */
+  private pendingSince: number | undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -47,9 +47,9 @@ export class Lane {
     return this.waiting[this.waiting.length - 1]?.item;
   }
 
-  /** Since when the oldest item that is not done is here, whether it waits or runs, in monotonic milliseconds. */
+  /** Since when the oldest item that is not done is here, whether it waits or is pending, in monotonic milliseconds. */
   get behindSince(): number | undefined {
-    return this.isBusy ? this.busySince : undefined;
+    return this.pendingSince;
   }
 
   private get size(): number {
@@ -61,26 +61,45 @@ export class Lane {
     if (this.isBusy) {
       this.waiting.push({ item, since: this.clock.now() });
       this.waitingBytes += item.bytes;
-    } else this.hold(item.run(this));
+      return;
+    }
+    this.enter();
+    this.leave(item.run(this));
   }
 
-  /** Something runs on this lane already: whatever is offered until `done` settles waits for it. */
-  hold(done: Promise<void> | undefined, since?: number): void {
-    if (done === undefined) return;
+  /** The caller runs something on this idle lane itself, and calls {@link leave} when that returns. */
+  enter(): void {
     this.isBusy = true;
-    this.busySince = since ?? this.clock.now();
+  }
+
+  /** What ran returned: whatever was offered meanwhile, and until `done` settles if it is a promise, comes after it. */
+  leave(done: Promise<void> | undefined): void {
+    if (done !== undefined) this.wait(done, this.clock.now());
+    else if (this.size > 0) this.goOn();
+    else this.isBusy = false;
+  }
+
+  private wait(done: Promise<void>, since: number): void {
+    this.pendingSince = since;
     void done.then(this.goOn);
   }
 
   private readonly goOn = (): void => {
-    this.isBusy = false;
-    while (!this.isBusy) {
+    this.pendingSince = undefined;
+    for (;;) {
       const next = this.waiting[this.first];
-      if (next === undefined) break;
+      if (next === undefined) {
+        this.isBusy = false;
+        break;
+      }
       this.waiting[this.first] = undefined as never;
       this.first++;
       this.waitingBytes -= next.item.bytes;
-      this.hold(next.item.run(this), next.since);
+      this.isBusy = true;
+      const done = next.item.run(this);
+      if (done === undefined) continue;
+      this.wait(done, next.since);
+      break;
     }
     if (this.first === this.waiting.length || this.first > 1_024) {
       this.waiting = this.waiting.slice(this.first);

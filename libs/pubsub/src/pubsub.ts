@@ -19,13 +19,14 @@ import {
   FRAME_HEADER_BYTES,
 } from '@rookery/mesh';
 import { type Clock, type Logger, printable } from '@rookery/runtime';
-import { Barrier } from './barrier.js';
 import { Confirmations, type ConfirmedPublication } from './confirmations.js';
 import type { EventContext, EventHandler } from './event-context.js';
 import { Lane } from './lane.js';
 import { type Settlement, Subscription } from './subscription.js';
-import { checkPattern, encodeTopic, overlaps } from './topic.js';
+import { checkPattern, encodeTopic } from './topic.js';
 import { TopicRoutes } from './topic-routes.js';
+import type { WatcherOptions } from './watcher.js';
+import { Watchers } from './watchers.js';
 
 export interface SubscribeOptions {
   /** Who the handler is, for error logs. @default the pattern */
@@ -48,23 +49,14 @@ interface LocalEvent {
   readonly after: number;
 }
 
-/** A handler of gaps or member changes. */
-interface Watcher<T> {
-  readonly pattern: string | undefined;
-  /** Its calls run one at a time. */
-  readonly lane: Lane;
-  /** The subscription whose gaps it hears, in their place; undefined for those that hear every gap. */
-  readonly subscription: Subscription | undefined;
-  readonly owner: object | undefined;
-  readonly label: string;
-  readonly handler: (event: T) => unknown;
-}
-
 // Offsets inside a frame's body, which is what the mesh hands over.
 const FLAGS = PUBLICATION_FLAGS_OFFSET - FRAME_HEADER_BYTES;
 const TIME = PUBLICATION_TIME_OFFSET - FRAME_HEADER_BYTES;
 const TOPIC_LENGTH = PUBLICATION_TOPIC_LENGTH_OFFSET - FRAME_HEADER_BYTES;
 const TOPIC = PUBLICATION_TOPIC_OFFSET - FRAME_HEADER_BYTES;
+
+/** So many turns of a handler that publishes to its own topic, then sockets and timers have theirs. */
+const MAX_TURNS_WITHOUT_POLL = 64;
 
 /** Topics whose bytes are remembered; beyond, all are forgotten and made anew. */
 const MAX_KNOWN_TOPICS = 4_096;
@@ -72,8 +64,7 @@ const MAX_KNOWN_TOPICS = 4_096;
 export class PubSub implements MeshSink {
   private mesh!: Mesh;
   private readonly subscriptions = new Set<Subscription>();
-  private readonly gapWatchers = new Set<Watcher<Gap>>();
-  private readonly memberWatchers = new Map<MemberStatus, Set<Watcher<MemberEvent>>>();
+  private readonly watchers: Watchers;
   private readonly routes = new TopicRoutes(this.subscriptions);
   private readonly confirmations: Confirmations;
   private readonly topics = new Map<string, Buffer>();
@@ -81,6 +72,7 @@ export class PubSub implements MeshSink {
   private localQueue: LocalEvent[] = [];
   private firstLocal = 0;
   private isLocalScheduled = false;
+  private localTurns = 0;
   private localBytes = 0;
   private localDropped = 0;
 
@@ -90,6 +82,7 @@ export class PubSub implements MeshSink {
     private readonly limits: Readonly<MeshLimits>,
   ) {
     this.confirmations = new Confirmations(clock);
+    this.watchers = new Watchers(this.subscriptions, limits.maxQueuedEvents, () => this.makeLane(), logger);
   }
 
   /** The mesh and its sink know each other: called once, before anything else. */
@@ -112,10 +105,7 @@ export class PubSub implements MeshSink {
   publishLocal(topic: string, payload: unknown): void {
     this.topicBytes(topic);
     const bytes = encode(payload, this.limits.maxFrameBytes);
-    if (!this.isLocalScheduled) {
-      this.isLocalScheduled = true;
-      this.clock.endOfTurn(this.onEndOfTurn);
-    }
+    this.scheduleLocal();
     const { maxQueuedEvents, maxQueuedBytes } = this.limits;
     if (this.localQueue.length - this.firstLocal >= maxQueuedEvents || this.localBytes >= maxQueuedBytes) {
       this.localDropped++;
@@ -130,7 +120,7 @@ export class PubSub implements MeshSink {
     const members = this.mesh.members();
     const seq = this.mesh.publish(this.topicBytes(topic), payload, FLAG_CONFIRM);
     const result = this.confirmations.wait(seq, members, timeoutMs);
-    this.mesh.flush();
+    this.mesh.flushLinks();
     return result;
   }
 
@@ -140,23 +130,16 @@ export class PubSub implements MeshSink {
     const label = options.label ?? pattern;
     const subscription = new Subscription(pattern, lane, label, options.owner, handler, {
       onHandlerError: (who, topic, error) => this.logHandlerError(who, `event '${topic}'`, error),
-      onOverflow: (from, dropped) => this.onOverflow(from, dropped),
+      onOverflow: (overflowing, dropped) => this.watchers.tellOverflow(overflowing, dropped),
     });
     this.subscriptions.add(subscription);
     this.routes.clear();
-    const watcher: Watcher<Gap> | undefined = options.onGap && {
-      pattern,
-      lane: this.makeLane(),
-      subscription,
-      owner: options.owner,
-      label,
-      handler: options.onGap,
-    };
-    if (watcher) this.gapWatchers.add(watcher);
+    const { owner, onGap } = options;
+    const endGaps = onGap && this.watchers.addGap({ ...this.watcher(label, onGap, owner), pattern, subscription });
     return () => {
       subscription.end();
       this.subscriptions.delete(subscription);
-      if (watcher) this.gapWatchers.delete(watcher);
+      endGaps?.();
       this.routes.clear();
     };
   }
@@ -168,9 +151,7 @@ export class PubSub implements MeshSink {
   ): () => void {
     if (pattern !== undefined) checkPattern(pattern);
     const { owner, label = 'gap handler' } = options;
-    const watcher = { pattern, lane: this.makeLane(), subscription: undefined, owner, label, handler };
-    this.gapWatchers.add(watcher);
-    return () => void this.gapWatchers.delete(watcher);
+    return this.watchers.addGap({ ...this.watcher(label, handler, owner), pattern });
   }
 
   subscribeMember(
@@ -179,10 +160,7 @@ export class PubSub implements MeshSink {
     options: SubscribeOptions = {},
   ): () => void {
     const { owner, label = 'member handler' } = options;
-    const watcher = { pattern: undefined, lane: this.makeLane(), subscription: undefined, owner, label, handler };
-    const watchers = this.memberWatchers.get(status) ?? new Set();
-    this.memberWatchers.set(status, watchers.add(watcher));
-    return () => void watchers.delete(watcher);
+    return this.watchers.addMember(status, this.watcher(label, handler, owner));
   }
 
   close(): void {
@@ -206,14 +184,12 @@ export class PubSub implements MeshSink {
     this.logger.warn(`Gap: publications of ${printable(gap.from.name)} are missing (${gap.reason}).`, {
       missed: gap.missed ?? 'unknown',
     });
-    this.tellGap(gap, undefined);
+    this.watchers.tellGap(gap, undefined);
   }
 
   onMember(status: MemberStatus, event: MemberEvent): void {
     if (status === 'lost' || status === 'left') this.confirmations.noteGone(event.member);
-    for (const watcher of this.memberWatchers.get(status) ?? []) {
-      this.tell(watcher, event, `member.${status}`);
-    }
+    this.watchers.tellMember(status, event);
   }
 
   onConfirm(from: Member, seq: number, outcome: ConfirmOutcome): void {
@@ -222,7 +198,7 @@ export class PubSub implements MeshSink {
 
   slowestHandler(): { readonly label: string; readonly behindSince: number } | undefined {
     let slowest: { label: string; behindSince: number } | undefined;
-    for (const { lane, label } of this.subscriptions) {
+    for (const { lane, label } of [...this.subscriptions, ...this.watchers]) {
       const { behindSince } = lane;
       if (behindSince === undefined || (slowest !== undefined && slowest.behindSince <= behindSince)) continue;
       slowest = { label, behindSince };
@@ -288,13 +264,21 @@ export class PubSub implements MeshSink {
     this.deliverLocal(this.mesh.deliveredLocally);
   };
 
-  /** Delivers the local events that come right behind our own publication `upTo`, or before. */
+  /** At the end of the turn; but handlers that publish without end must not keep the loop from turning. */
+  private scheduleLocal(): void {
+    if (this.isLocalScheduled) return;
+    this.isLocalScheduled = true;
+    if (++this.localTurns % MAX_TURNS_WITHOUT_POLL === 0) this.clock.afterPoll(this.onEndOfTurn);
+    else this.clock.endOfTurn(this.onEndOfTurn);
+  }
+
+  /** Delivers the local events that come right behind our own publication `upTo`, or before; not those that they cause. */
   private deliverLocal(upTo: number): void {
-    for (;;) {
+    for (let left = this.localQueue.length - this.firstLocal; left > 0; left--) {
       const event = this.localQueue[this.firstLocal];
       if (event === undefined || event.after > upTo) break;
       // Taken out first: a handler may publish, and bring us here again.
-      this.firstLocal++;
+      this.localQueue[this.firstLocal++] = undefined as never;
       this.localBytes -= event.bytes.length;
       const { topic, bytes, publishedAt } = event;
       for (const subscription of this.routes.match(topic)) {
@@ -302,7 +286,13 @@ export class PubSub implements MeshSink {
         subscription.deliver(decode(bytes), context, bytes.length, undefined);
       }
     }
-    if (this.firstLocal < this.localQueue.length) return;
+    if (this.firstLocal < this.localQueue.length) {
+      if (this.firstLocal > 1_024) {
+        this.localQueue = this.localQueue.slice(this.firstLocal);
+        this.firstLocal = 0;
+      }
+      return;
+    }
     this.localQueue = [];
     this.firstLocal = 0;
     const missed = this.localDropped;
@@ -324,84 +314,12 @@ export class PubSub implements MeshSink {
 
   private onUndecodable(from: Member, seq: number, wantsConfirm: boolean, topic: string | undefined): void {
     if (wantsConfirm) this.mesh.confirm(from.incarnation, seq, 'gap');
-    this.tellGap({ from, reason: 'undecodable', missed: 1 }, topic);
+    this.watchers.tellGap({ from, reason: 'undecodable', missed: 1 }, topic);
   }
 
-  private onOverflow(subscription: Subscription, dropped: ReadonlyMap<Member, number>): Promise<void> | undefined {
-    const pending: Promise<void>[] = [];
-    for (const [from, missed] of dropped) {
-      this.logger.warn(`The handler ${subscription.label} is too slow: its queue overflowed.`, {
-        from: from.name,
-        missed,
-      });
-      const gap: Gap = { from, reason: 'slow-handler', missed };
-      for (const watcher of this.gapWatchersOf(subscription.pattern)) {
-        // What one subscription could not keep up with is no gap of another.
-        if (watcher.subscription !== undefined && watcher.subscription !== subscription) continue;
-        const told = this.call(watcher, gap, 'gap (slow-handler)');
-        if (told !== undefined) pending.push(told);
-      }
-    }
-    return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined);
-  }
-
-  /** Tells every gap handler; those with a pattern only if it overlaps `pattern`, where the gap is one of a topic. */
-  private tellGap(gap: Gap, pattern: string | undefined): void {
-    for (const watcher of this.gapWatchersOf(pattern)) this.tell(watcher, gap, `gap (${gap.reason})`);
-  }
-
-  private gapWatchersOf(pattern: string | undefined): Watcher<Gap>[] {
-    return [...this.gapWatchers].filter(
-      (watcher) => pattern === undefined || watcher.pattern === undefined || overlaps(pattern, watcher.pattern),
-    );
-  }
-
-  /**
-   * Runs a gap or member handler in its place in the order of all subscriptions of its owner.
-   *
-   * Whatever holds a lane of a subscription may wait for the lane of a watcher, never the other way round, and barriers stand
-   * in the same order in every lane: so nobody waits in a circle.
-   */
-  private tell<T>(watcher: Watcher<T>, event: T, what: string): void {
-    const lanes = new Set<Lane>();
-    if (watcher.subscription !== undefined) lanes.add(watcher.subscription.lane);
-    if (watcher.owner !== undefined) {
-      for (const { ownerKey, lane } of this.subscriptions) if (ownerKey === watcher.owner) lanes.add(lane);
-    }
-    if (lanes.size === 0) void this.call(watcher, event, what);
-    else new Barrier(lanes, () => this.call(watcher, event, what));
-  }
-
-  /** Calls a handler once its earlier calls are over. */
-  private call<T>(watcher: Watcher<T>, event: T, what: string): Promise<void> | undefined {
-    const { lane } = watcher;
-    if (lane.isIdle) {
-      const pending = this.callWatcher(watcher, event, what);
-      lane.hold(pending);
-      return pending;
-    }
-    return new Promise((resolve) => {
-      lane.offer({
-        bytes: 0,
-        run: () => {
-          const pending = this.callWatcher(watcher, event, what);
-          if (pending === undefined) resolve();
-          else void pending.then(resolve);
-          return pending;
-        },
-      });
-    });
-  }
-
-  private callWatcher<T>(watcher: Watcher<T>, event: T, what: string): Promise<void> | undefined {
-    const fail = (error: unknown): void => this.logHandlerError(watcher.label, what, error);
-    try {
-      const result = watcher.handler(event);
-      return result instanceof Promise ? result.then(() => undefined, fail) : undefined;
-    } catch (error) {
-      fail(error);
-      return undefined;
-    }
+  private watcher<T>(label: string, handler: (event: T) => unknown, owner: object | undefined): WatcherOptions<T> {
+    const onError = (who: string, what: string, error: unknown): void => this.logHandlerError(who, what, error);
+    return { pattern: undefined, subscription: undefined, owner, label, handler, onError };
   }
 
   private logHandlerError(who: string, what: string, error: unknown): void {

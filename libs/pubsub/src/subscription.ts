@@ -2,6 +2,7 @@
 import type { Member } from '@rookery/mesh';
 import type { EventContext, EventHandler } from './event-context.js';
 import type { Lane, LaneItem } from './lane.js';
+import { isThenable } from './thenable.js';
 
 /** Told when a handler is done with an event, well or not. */
 export interface Settlement {
@@ -35,8 +36,11 @@ export class Subscription {
   /** Hands an event to the handler: at once if nothing is pending, else in its turn, or not at all, with a gap in its place. */
   deliver(payload: unknown, context: EventContext, bytes: number, settlement: Settlement | undefined): void {
     const { lane } = this;
-    if (lane.isIdle) lane.hold(this.call(payload, context, settlement));
-    else if (lane.isFull || lane.last instanceof Overflow) this.drop(context.from, settlement);
+    if (lane.isIdle) {
+      // Busy while it runs, too: an event that it causes itself must not run inside of it.
+      lane.enter();
+      lane.leave(this.call(payload, context, settlement));
+    } else if (lane.isFull || lane.last instanceof Overflow) this.drop(context.from, settlement);
     else lane.offer(new QueuedEvent(this, payload, context, bytes, settlement));
   }
 
@@ -47,18 +51,17 @@ export class Subscription {
       settlement?.settle(true);
       return undefined;
     }
-    let result: unknown;
     try {
-      result = this.handler(payload, context);
+      const result = this.handler(payload, context);
+      if (isThenable(result)) {
+        return Promise.resolve(result).then(
+          () => settlement?.settle(true),
+          (error: unknown) => this.fail(error, context, settlement),
+        );
+      }
     } catch (error) {
       this.fail(error, context, settlement);
       return undefined;
-    }
-    if (isThenable(result)) {
-      return Promise.resolve(result).then(
-        () => settlement?.settle(true),
-        (error: unknown) => this.fail(error, context, settlement),
-      );
     }
     settlement?.settle(true);
     return undefined;
@@ -113,8 +116,4 @@ class Overflow implements LaneItem {
   run(): Promise<void> | undefined {
     return this.subscription.overflowed(this.dropped);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }

@@ -16,6 +16,9 @@ const NO_PROGRESS_MS = 200;
 
 const LOCAL_SLICE_BYTES = 256 * 1024;
 
+/** So many turns of a handler that publishes to its own topic, then sockets and timers have theirs. */
+const MAX_TURNS_WITHOUT_POLL = 64;
+
 export interface OutboxOwner {
   /** The links that are bound. */
   boundLinks(): Iterable<Link>;
@@ -39,6 +42,7 @@ export class Outbox {
   private isTurnOpen = false;
   private isDeliveringLocally = false;
   private isLocalPending = false;
+  private localTurns = 0;
   private now = 0;
   private wallNow = 0;
   private waiters: (() => void)[] = [];
@@ -75,7 +79,14 @@ export class Outbox {
   /** Sends everything that links can take now. */
   flush(): void {
     this.pumpAll();
-    this.pumpLocal();
+    if (this.isLocalPending) return;
+    if (++this.localTurns % MAX_TURNS_WITHOUT_POLL === 0) this.pumpLocalAfterPoll();
+    else this.pumpLocal();
+  }
+
+  /** Sends everything that links can take now; our own subscribers have their turn at the end of it. */
+  flushLinks(): void {
+    this.pumpAll();
   }
 
   /** Resolves when every peer that makes progress has room for half a window. */
@@ -148,13 +159,16 @@ export class Outbox {
     }
     this.isDeliveringLocally = false;
     // A handler that publishes is served again after others had their turn.
-    if (this.local.seq <= this.log.head && !this.isLocalPending) {
-      this.isLocalPending = true;
-      this.clock.afterPoll(() => {
-        this.isLocalPending = false;
-        this.pumpLocal();
-      });
-    }
+    if (this.local.seq <= this.log.head) this.pumpLocalAfterPoll();
+  }
+
+  private pumpLocalAfterPoll(): void {
+    if (this.isLocalPending) return;
+    this.isLocalPending = true;
+    this.clock.afterPoll(() => {
+      this.isLocalPending = false;
+      this.pumpLocal();
+    });
   }
 
   private deliver(bytes: Buffer, firstSeq: number): void {
