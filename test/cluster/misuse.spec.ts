@@ -36,6 +36,31 @@ describe('topics are refused where they are written', () => {
   });
 });
 
+describe('options are refused where they are written', () => {
+  it.each([Number.NaN, -1, Infinity, 2 ** 31, '250', null])('to wait for a confirmation: %p ms', (timeoutMs) => {
+    const confirm = { timeoutMs: timeoutMs as number };
+    expect(() => ClusterBroadcast('price.changed', { confirm })).toThrow(
+      coded(
+        'CLUSTER_INVALID_OPTIONS',
+        'price.changed',
+        'confirm.timeoutMs: must be a number of milliseconds from 0 to',
+      ),
+    );
+  });
+
+  it.each([250, 'yes', null])('to confirm: %p', (confirm) => {
+    expect(() => ClusterBroadcast('price.changed', { confirm: confirm as unknown as true })).toThrow(
+      coded('CLUSTER_INVALID_OPTIONS', 'price.changed', 'confirm: must be true, false, or an object'),
+    );
+  });
+
+  it('and taken where they make sense', () => {
+    for (const confirm of [true, {}, { timeoutMs: undefined }, { timeoutMs: 0 }, { timeoutMs: 2 ** 31 - 1 }]) {
+      expect(() => ClusterBroadcast('price.changed', { confirm: confirm as true })).not.toThrow();
+    }
+  });
+});
+
 describe('decorators are refused where they cannot work', () => {
   it('an unknown status', () => {
     expect(() => OnMember('gone' as MemberStatus)).toThrow(
