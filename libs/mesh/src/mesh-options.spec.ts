@@ -92,6 +92,20 @@ describe('options', () => {
     expect(resolveMeshOptions(options, systemRandom).limits).toMatchObject(Object.assign({}, ...expected) as object);
   });
 
+  it.each([null, 'name', 1, [], Promise.resolve({})])('are an object: not %p', (options) => {
+    expect(problems(options)).toEqual([expect.stringMatching(/^options: must be an object/)]);
+  });
+
+  it('may lie on top of others', () => {
+    const options = Object.create(
+      { cluster: 'below', cookie: COOKIE, nmae: 'x' },
+      { name: { value: 'above' } },
+    ) as object;
+    expect(problems(options)).toEqual(["nmae: unknown option. Did you mean 'name'?"]);
+    delete (Object.getPrototypeOf(options) as { nmae?: string }).nmae;
+    expect(resolveMeshOptions(options, systemRandom)).toMatchObject({ cluster: 'below', name: 'above' });
+  });
+
   it('demand a cookie with any discovery beyond this machine', () => {
     expect(problems({ discovery: PEERS })).toEqual([expect.stringMatching(/^cookie: is required/)]);
     expect(problems({ discovery: [local(), PEERS] })).toEqual([expect.stringMatching(/^cookie: is required/)]);

@@ -121,9 +121,14 @@ const DEFAULT_PORT = 4370;
  * Checks and completes options.
  * @throws ClusterOptionsError with every problem; ClusterError `CLUSTER_COOKIE_UNAVAILABLE`
  */
-export function resolveMeshOptions(options: MeshOptions, random: Random): ResolvedMeshOptions {
+export function resolveMeshOptions(given: MeshOptions, random: Random): ResolvedMeshOptions {
+  if (!isObject(given) || typeof given['then'] === 'function') {
+    throw new ClusterOptionsError(["options: must be an object such as { cluster: 'my-app' }, and no promise of one."]);
+  }
   const problems: string[] = [];
-  rejectUnknown('', options, OPTION_NAMES, problems);
+  rejectUnknown('', given, OPTION_NAMES, problems);
+  // Each is read once: behind a getter, what was checked need not be what a second look finds.
+  const options = Object.fromEntries(OPTION_NAMES.map((name) => [name, given[name]])) as MeshOptions;
 
   const discovery = resolveDiscovery(options.discovery, problems);
   const isLocal = discovery.every((strategy) => strategy.scope === 'user');
@@ -143,7 +148,8 @@ export function resolveMeshOptions(options: MeshOptions, random: Random): Resolv
 }
 
 function rejectUnknown(prefix: string, value: object, known: readonly string[], problems: string[]): void {
-  for (const key of Object.keys(value)) {
+  // What is inherited counts as well: options may lie on top of others.
+  for (const key in value) {
     if (known.includes(key)) continue;
     const suggestion = closest(key, known);
     const mend =
