@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { afterAll, afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import Database from 'libsql';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterCommit, bindCluster, ClusterBroadcast, ClusterError } from 'rookery';
 import { DataSource, type EntityManager, EntitySchema } from 'typeorm';
 import { holdUntilCommit, publishAfterCommit, transactional } from '../../libs/cluster/src/typeorm/index.js';
+import { type PostgresServer, postgresUnavailable, startPostgres } from '../apps/support/postgres.js';
 import { FakeCluster } from './fake-cluster.js';
 
 interface Row {
@@ -100,6 +101,11 @@ describe.each([
     'a plain manager.transaction(isolation, work) after publishAfterCommit(dataSource)',
     () => publishAfterCommit(dataSource),
     <T>(work: (m: EntityManager) => Promise<T>) => dataSource.manager.transaction('SERIALIZABLE', work),
+  ],
+  [
+    'a plain transaction of the manager of a query runner after publishAfterCommit(dataSource)',
+    () => publishAfterCommit(dataSource),
+    <T>(work: (m: EntityManager) => Promise<T>) => dataSource.createQueryRunner().manager.transaction(work),
   ],
 ])('%s', (_name, install, transaction) => {
   beforeEach(() => install());
@@ -264,6 +270,26 @@ describe.each([
     expect(steps).toEqual(['in transaction', 'after commit', 'straggler']);
   });
 
+  it('publishes what a finished transaction left running at once, whoever uses the connection then', async () => {
+    const next = gate();
+    let straggler: Promise<unknown> = Promise.resolve();
+    await transaction(async (manager) => {
+      straggler = next.passed.then(() =>
+        afterCommit(() => cluster.publish('row.saved', { key: 'straggler', value: 1 })),
+      );
+      await manager.query('select 1');
+    });
+    const other = transaction(async (manager) => {
+      await rows.save(manager, 'b', 2);
+      next.open();
+      await straggler;
+      throw failure;
+    });
+
+    await expect(other).rejects.toBe(failure);
+    expect(said()).toEqual(['straggler=1']);
+  });
+
   it('publishes at once outside of transactions', async () => {
     await transaction((manager) => rows.save(manager, 'a', 1));
     await rows.save(dataSource.manager, 'b', 2);
@@ -366,6 +392,36 @@ describe('publishAfterCommit', () => {
 });
 
 describe('holdUntilCommit', () => {
+  it('is needed between startTransaction() and commitTransaction(), where nothing is held otherwise', async () => {
+    publishAfterCommit(dataSource);
+    const runner = dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await rows.save(runner.manager, 'at once', 1);
+    await holdUntilCommit(runner, () => rows.save(runner.manager, 'held', 2));
+    expect(said()).toEqual(['at once=1']);
+    await runner.commitTransaction();
+    expect(said()).toEqual(['at once=1', 'held=2']);
+  });
+
+  it.each([
+    ['watched from its begin', () => publishAfterCommit(dataSource)],
+    ['that began before it was watched', () => undefined],
+  ])('is not needed for savepoints: they wait for the end of a transaction by hand %s', async (_name, install) => {
+    install();
+    const runner = dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await transactional(dataSource, (manager) => rows.save(manager, 'a', 1));
+    expect(said()).toEqual([]);
+    await runner.commitTransaction();
+    expect(said()).toEqual(['a=1']);
+
+    await runner.startTransaction();
+    await transactional(dataSource, (manager) => rows.save(manager, 'b', 2));
+    await runner.rollbackTransaction();
+    expect(said()).toEqual(['a=1']);
+    expect(await stored()).toEqual(['a=1']);
+  });
+
   it('takes part in a transaction that is begun and ended by hand', async () => {
     const runner = dataSource.createQueryRunner();
     await runner.startTransaction();
@@ -418,6 +474,72 @@ describe('holdUntilCommit', () => {
     const runner = dataSource.createQueryRunner();
 
     await holdUntilCommit(runner, () => rows.save(runner.manager, 'a', 1));
+    expect(said()).toEqual(['a=1']);
+  });
+});
+
+const noPostgres = postgresUnavailable();
+if (noPostgres !== undefined) process.stderr.write(`SKIPPED: transactions on Postgres: ${noPostgres}.\n`);
+const describeWithPostgres = noPostgres === undefined ? describe : describe.skip;
+
+describeWithPostgres('transactions at once, each on a connection of its own', () => {
+  let postgres: PostgresServer;
+  beforeAll(async () => (postgres = await startPostgres()), 60_000);
+  afterAll(() => postgres.stop());
+  beforeEach(async () => {
+    await dataSource.destroy();
+    const url = await postgres.newDatabase();
+    dataSource = await new DataSource({ type: 'postgres', url, entities: [RowSchema], synchronize: true }).initialize();
+    publishAfterCommit(dataSource);
+  });
+
+  it('publish what is their own, when it is their own that commits', async () => {
+    const [aWrote, bWrote, bEnded] = [gate(), gate(), gate()];
+    const a = dataSource.transaction(async (manager) => {
+      await rows.save(manager, 'a', 1);
+      aWrote.open();
+      await bEnded.passed;
+      await rows.save(manager, 'a2', 1);
+    });
+    const b = dataSource.transaction(async (manager) => {
+      await rows.save(manager, 'b', 2);
+      bWrote.open();
+      await aWrote.passed;
+    });
+    const c = dataSource.transaction(async (manager) => {
+      await bWrote.passed;
+      await rows.save(manager, 'c', 3);
+      throw failure;
+    });
+
+    await b;
+    await expect(c).rejects.toBe(failure);
+    expect(said()).toEqual(['b=2']);
+    bEnded.open();
+    await a;
+    expect(said()).toEqual(['b=2', 'a=1', 'a2=1']);
+    expect(await stored()).toEqual(['a=1', 'a2=1', 'b=2']);
+  });
+
+  it('are told apart when they are begun and ended by hand', async () => {
+    const [a, b] = [dataSource.createQueryRunner(), dataSource.createQueryRunner()];
+    for (const runner of [a, b]) await runner.startTransaction();
+    await holdUntilCommit(a, () => rows.save(a.manager, 'a', 1));
+    await holdUntilCommit(b, () => rows.save(b.manager, 'b', 2));
+    await a.manager.transaction((manager) => rows.save(manager, 'a2', 3));
+
+    await b.rollbackTransaction();
+    expect(said()).toEqual([]);
+    await a.commitTransaction();
+    expect(said()).toEqual(['a=1', 'a2=3']);
+    for (const runner of [a, b]) await runner.release();
+  });
+
+  it('publish nothing when the commit itself fails', async () => {
+    await dataSource.query('ALTER TABLE "row" ADD CONSTRAINT "small" UNIQUE ("value") DEFERRABLE INITIALLY DEFERRED');
+    await dataSource.transaction((manager) => rows.save(manager, 'a', 1));
+
+    await expect(dataSource.transaction((manager) => rows.save(manager, 'b', 1))).rejects.toThrow('small');
     expect(said()).toEqual(['a=1']);
   });
 });

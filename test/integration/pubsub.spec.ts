@@ -508,6 +508,22 @@ describe('publishConfirmed', () => {
     expect(result.confirmed).toEqual([]);
   });
 
+  it('publishes nothing with a timeout that no timer can keep', async () => {
+    const [a, b] = await pair();
+    const got: unknown[] = [];
+    for (const node of [a, b]) node.subscribe('t', (payload) => got.push(payload));
+    for (const timeoutMs of [Number.NaN, -1, Infinity, 2 ** 31, '250', null] as number[]) {
+      await expect(a.publishConfirmed('t', timeoutMs, { timeoutMs })).rejects.toMatchObject({
+        code: 'CLUSTER_INVALID_OPTIONS',
+        problems: [expect.stringMatching(/^timeoutMs: must be a number of milliseconds from 0 to 2147483647/)],
+      });
+    }
+    await a.publishConfirmed('t', 'default', { timeoutMs: undefined as never });
+    await a.publishConfirmed('t', 'longest', { timeoutMs: 2 ** 31 - 1 });
+    await until(() => got.length === 4, 'two events on both');
+    expect(got.filter((payload) => payload === 'default')).toHaveLength(2);
+  });
+
   it('resolves at once when alone', async () => {
     const node = await startNode('a', [await freePort()]);
     await expect(node.publishConfirmed('t', 1)).resolves.toEqual({ confirmed: [], failed: [], pending: [] });

@@ -1,5 +1,6 @@
 /** Strangers on the mesh port, and peers that must not be linked: that socket closes, and nothing else happens. */
-import { connect as netConnect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect as netConnect } from 'node:net';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
@@ -46,6 +47,22 @@ describe('the mesh port', () => {
     expect([a.members(), b.members()]).toEqual([[], []]);
     expect(logger.lines.join()).not.toContain('another-6f1d');
   });
+
+  it('says once, at warning, that something else answers at an address that is listed', async () => {
+    let dials = 0;
+    const web = createServer((_request, response) => response.end('hello')).on('connection', () => dials++);
+    await once(web.listen(0, '127.0.0.1').unref(), 'listening');
+    const { port } = web.address() as AddressInfo;
+    const logger = recordingLogger();
+    const node = await startNode('a', [port], { logger });
+    expect(node.stats().discovery).toEqual([expect.objectContaining({ outcome: 'foreign' })]);
+    await until(() => dials === 2, 'a second dial');
+    await node.leave();
+    expect(logger.lines.filter((line) => /^warn Cannot link/.test(line))).toEqual([
+      expect.stringMatching(`127.0.0.1:${port}: .*something else than Rookery answers.*listen.port`),
+    ]);
+    web.close();
+  }, 20_000);
 
   it('links nobody of another cluster, and says so', async () => {
     const logger = recordingLogger();

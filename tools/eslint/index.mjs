@@ -1,4 +1,4 @@
-/** The rules of this repository that no published plugin holds. `test/package/lint-rules.spec.ts` proves each of them. */
+/** The rules of this repository that no published plugin holds. `test/tools/lint-rules.spec.ts` proves each of them. */
 import environment from './environment.mjs';
 import layers from './layers.mjs';
 import noSilentCatch from './no-silent-catch.mjs';

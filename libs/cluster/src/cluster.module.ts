@@ -2,7 +2,8 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ClusterLifecycle } from './cluster.lifecycle.js';
-import { type ClusterOptions, ConfigurableModuleClass } from './cluster.options.js';
+import { assertAsyncOptions, checkingWhatIsMade } from './cluster.async-options.js';
+import { type ASYNC_OPTIONS_TYPE, type ClusterOptions, ConfigurableModuleClass } from './cluster.options.js';
 import { Cluster } from './cluster.js';
 import { ClusterExplorer } from './events/cluster.explorer.js';
 import { HandlerPipeline } from './events/handler-pipeline.js';
@@ -39,5 +40,18 @@ export class ClusterModule extends ConfigurableModuleClass {
    */
   static override forRoot(options: ClusterOptions = {}): DynamicModule {
     return super.forRoot(options);
+  }
+
+  /**
+   * @throws ClusterOptionsError naming every problem of `options`. What the factory rejects with, and a
+   * ClusterOptionsError about what it made, reject the creation of the application.
+   */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    assertAsyncOptions(options);
+    const { providers = [], ...definition } = super.forRootAsync(options);
+    return {
+      ...definition,
+      providers: providers.map((provider) => checkingWhatIsMade(provider, options.useFactory === undefined)),
+    };
   }
 }

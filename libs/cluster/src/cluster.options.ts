@@ -24,8 +24,11 @@ export interface ClusterOptionsFactory {
   createClusterOptions(): ClusterOptions | Promise<ClusterOptions>;
 }
 
-export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN: CLUSTER_OPTIONS } =
-  new ConfigurableModuleBuilder<ClusterOptions>({ moduleName: 'Cluster' })
-    .setClassMethodName('forRoot')
-    .setFactoryMethodName('createClusterOptions')
-    .build();
+export const {
+  ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN: CLUSTER_OPTIONS,
+} = new ConfigurableModuleBuilder<ClusterOptions>({ moduleName: 'Cluster' })
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createClusterOptions')
+  .build();

@@ -26,6 +26,15 @@ export class Cluster extends MeshNode<ClusterEventMap> {
     @Optional() @Inject(CLUSTER_OPTIONS) options: ClusterOptions = {},
     @Optional() @Inject(CLUSTER_ENVIRONMENT) environment?: NodeEnvironment,
   ) {
-    super({ ...options, logger: options.logger ?? nestLogger() }, environment);
+    super(withNestLogger(options), environment);
   }
+}
+
+/** On top of the options, not a copy of them: that would lose the getters of a class. */
+function withNestLogger(options: ClusterOptions): ClusterOptions {
+  // What is no object is refused with the other problems.
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return options;
+  return Object.create(options, {
+    logger: { value: options.logger ?? nestLogger(), enumerable: true },
+  }) as ClusterOptions;
 }

@@ -26,12 +26,19 @@ export class ClusterError extends Error {
   }
 }
 
-/** Thrown at start when the configuration cannot work; `problems` holds every one of them, one sentence each. */
+/**
+ * Thrown at start when the configuration cannot work, and by what takes options of its own; `problems` holds every one
+ * of them, one sentence each.
+ */
 export class ClusterOptionsError extends ClusterError {
-  constructor(readonly problems: readonly string[]) {
+  /** @param subject whose options they are */
+  constructor(
+    readonly problems: readonly string[],
+    subject = "The cluster's configuration",
+  ) {
     super(
       'CLUSTER_INVALID_OPTIONS',
-      `The cluster's configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n` +
+      `${subject} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n` +
         problems.map((problem) => `  - ${problem}`).join('\n'),
     );
     this.name = 'ClusterOptionsError';

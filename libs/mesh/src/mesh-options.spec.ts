@@ -2,9 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { systemRandom } from '@rookery/runtime';
 import { local, staticPeers } from 'rookery/discovery';
 import { ClusterOptionsError } from './errors.js';
-import { type MeshOptions, resolveMeshOptions } from './mesh-options.js';
+import { DEFAULT_MESH_LIMITS, type MeshOptions, resolveMeshOptions } from './mesh-options.js';
 
 const COOKIE = '6f1d1a1e0b7c4e2f9a3d';
+const MIB = 1024 * 1024;
 const PEERS = staticPeers([{ host: '10.0.0.1', port: 4370 }]);
 
 function problems(options: unknown): readonly string[] {
@@ -60,6 +61,49 @@ describe('options', () => {
     expect(found).toHaveLength(11);
     expect(found).toContain("nmae: unknown option. Did you mean 'name'?");
     expect(found).toContain("limits.windowByte: unknown option. Did you mean 'limits.windowBytes'?");
+  });
+
+  it.each([
+    [{ keptBytes: 32 * MIB }, ['keptBytes: is a part of limits.windowBytes (16777216)']],
+    [{ keptBytes: 8_193, windowBytes: 8_192 }, ['keptBytes: is a part of limits.windowBytes (8192)']],
+    [{ keptMs: 60_000 }, ['keptMs: must not be less than limits.windowMs (300000)']],
+    [{ maxFrameBytes: 32 * MIB }, ['maxFrameBytes: must not be more than limits.windowBytes (16777216)']],
+    [
+      { windowBytes: 8_192, windowMs: 1_000, keptBytes: 8_193, keptMs: 999, maxFrameBytes: 65_536 },
+      ['keptBytes: is a part', 'keptMs: must not be less', 'maxFrameBytes: must not be more'],
+    ],
+    // One problem is told once.
+    [{ windowBytes: 1, keptBytes: 8_193 }, ['windowBytes: must be a whole number']],
+    [{ keptMs: 1 }, ['keptMs: must be a whole number']],
+  ])('hold the limits to each other: %p', (limits, expected) => {
+    expect(problems({ discovery: PEERS, cookie: COOKIE, limits })).toEqual(
+      expected.map((problem) => expect.stringContaining(`limits.${problem}`)),
+    );
+  });
+
+  it.each([
+    [{ windowBytes: 4_096 }, { windowBytes: 4_096, keptBytes: 4_096, maxFrameBytes: MIB }],
+    [{ windowMs: 3_600_000 }, { windowMs: 3_600_000, keptMs: 3_600_000 }],
+    [{ windowBytes: 8_192, keptBytes: 8_192 }, { keptBytes: 8_192 }],
+    [{ windowMs: 1_000, keptMs: 1_000 }, { keptMs: 1_000 }],
+    [{ keptBytes: 0, windowBytes: undefined }, DEFAULT_MESH_LIMITS, { keptBytes: 0 }],
+  ])('let the limits that are not given follow: %p', (limits, ...expected) => {
+    const options = { discovery: PEERS, cookie: COOKIE, limits } as MeshOptions;
+    expect(resolveMeshOptions(options, systemRandom).limits).toMatchObject(Object.assign({}, ...expected) as object);
+  });
+
+  it.each([null, 'name', 1, [], Promise.resolve({})])('are an object: not %p', (options) => {
+    expect(problems(options)).toEqual([expect.stringMatching(/^options: must be an object/)]);
+  });
+
+  it('may lie on top of others', () => {
+    const options = Object.create(
+      { cluster: 'below', cookie: COOKIE, nmae: 'x' },
+      { name: { value: 'above' } },
+    ) as object;
+    expect(problems(options)).toEqual(["nmae: unknown option. Did you mean 'name'?"]);
+    delete (Object.getPrototypeOf(options) as { nmae?: string }).nmae;
+    expect(resolveMeshOptions(options, systemRandom)).toMatchObject({ cluster: 'below', name: 'above' });
   });
 
   it('demand a cookie with any discovery beyond this machine', () => {

@@ -15,11 +15,14 @@ export interface MeshLimits {
   windowBytes: number;
   /** How old that past may be, in milliseconds. @default 300000 (5 min) */
   windowMs: number;
-  /** The newest part of the window, in bytes, which is kept longer. @default 1048576 (1 MiB) */
+  /** The newest part of the window, in bytes, which is kept longer. @default 1048576 (1 MiB), `windowBytes` at most */
   keptBytes: number;
-  /** How long the newest part is kept, in milliseconds. @default 1800000 (30 min) */
+  /** How long the newest part is kept, in milliseconds. @default 1800000 (30 min), `windowMs` at least */
   keptMs: number;
-  /** The largest frame sent or accepted, in bytes; a publication is its payload, its topic and 9 bytes. @default 1048576 (1 MiB) */
+  /**
+   * The largest frame sent or accepted, in bytes; a publication is its payload, its topic and 9 bytes. Not more than
+   * `windowBytes`. @default 1048576 (1 MiB)
+   */
   maxFrameBytes: number;
   /** What all heartbeats of an idle node may cost together. More buys faster detection in large meshes. @default 1000 */
   idleBytesPerSecond: number;
@@ -118,9 +121,14 @@ const DEFAULT_PORT = 4370;
  * Checks and completes options.
  * @throws ClusterOptionsError with every problem; ClusterError `CLUSTER_COOKIE_UNAVAILABLE`
  */
-export function resolveMeshOptions(options: MeshOptions, random: Random): ResolvedMeshOptions {
+export function resolveMeshOptions(given: MeshOptions, random: Random): ResolvedMeshOptions {
+  if (!isObject(given) || typeof given['then'] === 'function') {
+    throw new ClusterOptionsError(["options: must be an object such as { cluster: 'my-app' }, and no promise of one."]);
+  }
   const problems: string[] = [];
-  rejectUnknown('', options, OPTION_NAMES, problems);
+  rejectUnknown('', given, OPTION_NAMES, problems);
+  // Each is read once: behind a getter, what was checked need not be what a second look finds.
+  const options = Object.fromEntries(OPTION_NAMES.map((name) => [name, given[name]])) as MeshOptions;
 
   const discovery = resolveDiscovery(options.discovery, problems);
   const isLocal = discovery.every((strategy) => strategy.scope === 'user');
@@ -140,7 +148,8 @@ export function resolveMeshOptions(options: MeshOptions, random: Random): Resolv
 }
 
 function rejectUnknown(prefix: string, value: object, known: readonly string[], problems: string[]): void {
-  for (const key of Object.keys(value)) {
+  // What is inherited counts as well: options may lie on top of others.
+  for (const key in value) {
     if (known.includes(key)) continue;
     const suggestion = closest(key, known);
     const mend =
@@ -250,7 +259,30 @@ function resolveLimits(value: unknown, problems: string[]): MeshLimits {
     if (Number.isInteger(limit) && (limit as number) >= min && (limit as number) <= max) limits[name] = limit as number;
     else problems.push(`limits.${name}: must be a whole number from ${min} to ${max}.`);
   }
-  return limits;
+  return agreed(limits, value, problems);
+}
+
+/** Limits that only make sense together. One that was not given follows the other; one that was given is held to it. */
+function agreed(limits: MeshLimits, given: Record<string, unknown>, problems: string[]): MeshLimits {
+  const { windowBytes, windowMs, keptBytes, keptMs, maxFrameBytes } = limits;
+  // What was given and is not in effect has been reported already.
+  const isGiven = (name: keyof MeshLimits): boolean => given[name] !== undefined && given[name] === limits[name];
+  if (isGiven('keptBytes') && keptBytes > windowBytes) {
+    problems.push(
+      `limits.keptBytes: is a part of limits.windowBytes (${windowBytes}), and must not be more. Raise windowBytes to ${keptBytes}, or lower keptBytes.`,
+    );
+  }
+  if (isGiven('keptMs') && keptMs < windowMs) {
+    problems.push(
+      `limits.keptMs: must not be less than limits.windowMs (${windowMs}), for which everything is kept. Lower windowMs to ${keptMs}, or raise keptMs.`,
+    );
+  }
+  if (isGiven('maxFrameBytes') && maxFrameBytes > windowBytes) {
+    problems.push(
+      `limits.maxFrameBytes: must not be more than limits.windowBytes (${windowBytes}): such a publication would be a gap for every other node. Raise windowBytes, or lower maxFrameBytes.`,
+    );
+  }
+  return { ...limits, keptBytes: Math.min(keptBytes, windowBytes), keptMs: Math.max(keptMs, windowMs) };
 }
 
 function resolveLogger(value: unknown, problems: string[]): Logger {

@@ -766,11 +766,15 @@ export class Mesh implements LinkOwner {
     return false;
   }
 
+  /** What a person was told about an address, so that it is told once. */
+  private readonly toldOf = new WeakMap<DialTarget, DialFailureKind>();
+
   private onDialFailed(target: DialTarget, kind: DialFailureKind, message: string): void {
-    const level = kind === 'unauthenticated' ? 'warn' : 'debug';
-    const mend = kind === 'unauthenticated' ? ' Give every node the same cookie.' : '';
-    if (target.attempts === 1 || level === 'debug') {
-      this.logger[level](`Cannot link with ${target.key}: ${printable(message)}.${mend}`, { outcome: kind });
+    const mend = DIAL_MENDS[kind];
+    if (mend === undefined || target.attempts === 1 || this.toldOf.get(target) !== kind) {
+      const level = mend === undefined ? 'debug' : 'warn';
+      this.logger[level](`Cannot link with ${target.key}: ${printable(message)}.${mend ?? ''}`, { outcome: kind });
+      if (mend !== undefined) this.toldOf.set(target, kind);
     }
     const peer = target.owner === undefined ? undefined : this.membership.peers.get(target.owner);
     if (peer !== undefined && peer.link === undefined) {
@@ -881,6 +885,14 @@ export class Mesh implements LinkOwner {
     });
   }
 }
+
+/** Failures of a dial that only a person can mend, and how. */
+const DIAL_MENDS: Partial<Record<DialFailureKind, string>> = {
+  unauthenticated: ' Give every node the same cookie.',
+  foreign:
+    ' Probably something else than Rookery answers there, such as an HTTP server: list the port on which that node ' +
+    'listens for the mesh (listen.port).',
+};
 
 function leftError(): ClusterError {
   return new ClusterError(

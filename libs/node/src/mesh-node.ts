@@ -1,6 +1,7 @@
 /** A whole node without a framework: runtime, discovery, mesh and pub/sub put together. What `createMesh` returns. */
 import {
   ClusterError,
+  ClusterOptionsError,
   type Freshness,
   type Gap,
   type KeyRing,
@@ -18,13 +19,13 @@ import {
 } from '@rookery/mesh';
 import {
   type ConfirmedPublication,
+  departedMember,
   type EventHandler,
   PubSub,
   type SubscribeOptions,
-  departedMember,
   unknownMember,
 } from '@rookery/pubsub';
-import { type Clock, type Random, stderrLogger, systemClock, systemRandom } from '@rookery/runtime';
+import { type Clock, delayProblem, type Random, stderrLogger, systemClock, systemRandom } from '@rookery/runtime';
 import type { NodeEvents, PayloadOf, TopicOf } from './node-events.js';
 
 /** How long `publishConfirmed` waits by default. */
@@ -154,14 +155,18 @@ export class MeshNode<Events extends object = Record<never, never>> {
    * Publishes, and resolves with what became of it on every member that was up or suspect: *handled*, not merely
    * received. Members without a handler for the topic count as confirmed. Throws as {@link publish} does.
    *
-   * @param options.timeoutMs when to stop waiting. @default 1000
+   * @param options.timeoutMs when to stop waiting, from 0 to 2147483647 ms. @default 1000
+   * @throws ClusterOptionsError naming the option; nothing was published then
    */
   async publishConfirmed<T extends TopicOf<Events>>(
     topic: T,
     payload: PayloadOf<Events, T>,
     options: { readonly timeoutMs?: number } = {},
   ): Promise<ConfirmedPublication> {
-    return this.pubsub.publishConfirmed(topic, payload, options.timeoutMs ?? CONFIRM_TIMEOUT_MS);
+    const { timeoutMs = CONFIRM_TIMEOUT_MS } = options;
+    const problem = delayProblem('timeoutMs', timeoutMs);
+    if (problem !== undefined) throw new ClusterOptionsError([problem], 'publishConfirmed(...)');
+    return this.pubsub.publishConfirmed(topic, payload, timeoutMs);
   }
 
   /**

@@ -25,6 +25,15 @@ export interface Clock {
   endOfTurn(fn: () => void): void;
 }
 
+/** The longest that a timer of the host can wait: it fires at once for more than these 24.8 days. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** What is wrong with a time to wait that the user gave as `option`, with the mend; undefined when it will do. */
+export function delayProblem(option: string, value: unknown): string | undefined {
+  if (typeof value === 'number' && value >= 0 && value <= MAX_DELAY_MS) return undefined;
+  return `${option}: must be a number of milliseconds from 0 to ${MAX_DELAY_MS}.`;
+}
+
 /** The real clock of the host. */
 export const systemClock: Clock = {
   now: () => performance.now(),

@@ -1,3 +1,3 @@
-export { type Clock, systemClock, type Timer } from './clock.js';
+export { type Clock, delayProblem, systemClock, type Timer } from './clock.js';
 export { formatFields, type LogFields, type Logger, printable, silentLogger, stderrLogger } from './logger.js';
 export { type Random, systemRandom } from './random.js';

@@ -2,8 +2,8 @@
 import { Logger } from '@nestjs/common';
 import { decode, encode } from '@rookery/mesh';
 import { encodeTopic } from '@rookery/pubsub';
-import { printable } from '@rookery/runtime';
-import type { ConfirmedPublication, Member } from 'rookery/mesh';
+import { delayProblem, printable } from '@rookery/runtime';
+import { ClusterOptionsError, type ConfirmedPublication, type Member } from 'rookery/mesh';
 import { isObservable, Observable } from 'rxjs';
 import { ClusterUsageError } from '../errors.js';
 import { openHold } from './after-commit.js';
@@ -13,7 +13,10 @@ import { assertInstanceMethod } from './handler-marks.js';
 
 /** How long a confirmation is waited for. */
 export interface ConfirmOptions {
-  /** When to stop waiting, in milliseconds. The method then resolves all the same, and a warning is logged. @default 1000 */
+  /**
+   * When to stop waiting, from 0 to 2147483647 ms. The method then resolves all the same, and a warning is logged.
+   * @default 1000
+   */
   readonly timeoutMs?: number;
 }
 
@@ -51,7 +54,8 @@ interface Broadcast {
  * Payloads are then copied at once, and published in order after the outermost commit.
  *
  * @param topic where to publish; not a pattern
- * @throws ClusterError `CLUSTER_INVALID_TOPIC`; ClusterUsageError `CLUSTER_INVALID_HANDLER`, `CLUSTER_INVALID_RESULT`
+ * @throws ClusterError `CLUSTER_INVALID_TOPIC`, `CLUSTER_INVALID_OPTIONS`; ClusterUsageError `CLUSTER_INVALID_HANDLER`,
+ * `CLUSTER_INVALID_RESULT`
  *
  * @example
  * @ClusterBroadcast('flag.changed')
@@ -100,6 +104,7 @@ export function ClusterBroadcast(
   } = {},
 ): MethodDecorator {
   encodeTopic(topic);
+  assertConfirmOptions(topic, options.confirm);
   return (target: object, name: string | symbol, descriptor: PropertyDescriptor) => {
     assertInstanceMethod(`@ClusterBroadcast('${topic}')`, target, name, descriptor);
     const broadcast: Broadcast = {
@@ -113,6 +118,17 @@ export function ClusterBroadcast(
     const method = descriptor.value as Method;
     descriptor.value = inTheGuiseOf(method, announcing(method, broadcast));
   };
+}
+
+function assertConfirmOptions(topic: string, confirm: unknown): void {
+  if (confirm === undefined || typeof confirm === 'boolean') return;
+  const problem =
+    typeof confirm !== 'object' || confirm === null
+      ? 'confirm: must be true, false, or an object such as { timeoutMs: 2000 }.'
+      : 'timeoutMs' in confirm && confirm.timeoutMs !== undefined
+        ? delayProblem('confirm.timeoutMs', confirm.timeoutMs)
+        : undefined;
+  if (problem !== undefined) throw new ClusterOptionsError([problem], `@ClusterBroadcast('${topic}')`);
 }
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;

@@ -8,7 +8,7 @@ function ledgerWith(...steps: string[]): { readonly ledger: CommitLedger; readon
     if (step === 'begin') ledger.begin();
     else if (step === 'commit') void ledger.commit(false);
     else if (step === 'rollback') ledger.rollback(false);
-    else ledger.hold(() => done.push(step));
+    else ledger.current(undefined).hold(() => done.push(step));
   }
   return { ledger, done };
 }
@@ -46,4 +46,32 @@ it('forgets everything at the outermost rollback, even when ends were missed', a
 it('has nothing to wait for when nothing was held', () => {
   const { ledger } = ledgerWith('begin');
   expect(ledger.commit(true)).toBeUndefined();
+});
+
+it('keeps what a savepoint holds when the begin of its transaction was missed', () => {
+  const { ledger, done } = ledgerWith('begin', 'a', 'commit');
+  expect(done).toEqual([]);
+  void ledger.commit(true);
+  expect(done).toEqual(['a']);
+});
+
+it('hands on what comes when the transaction is over, whoever uses the connection then', () => {
+  const { ledger } = ledgerWith('begin');
+  const outer: string[] = [];
+  let isOuterOpen = true;
+  const hold = ledger.current({
+    get isOpen() {
+      return isOuterOpen;
+    },
+    hold: () => outer.push('held'),
+  });
+  void ledger.commit(true);
+  ledger.begin();
+
+  expect(hold.isOpen).toBe(true);
+  hold.hold(() => undefined);
+  ledger.rollback(true);
+  expect(outer).toEqual(['held']);
+  isOuterOpen = false;
+  expect(hold.isOpen).toBe(false);
 });

@@ -1,6 +1,6 @@
 /** Publishing after the commit, for TypeORM: `rookery/typeorm`. */
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
-import { holdDuring } from '../events/after-commit.js';
+import { holdDuring, openHold } from '../events/after-commit.js';
 import { commitLedgerOf, reportingTo, watchCommits } from './commit-watcher.js';
 
 /** An isolation level, as `dataSource.transaction` takes it. */
@@ -14,9 +14,11 @@ const installed = new WeakSet<DataSource>();
  * From now on, every `dataSource.transaction(...)` and `manager.transaction(...)` of this data source holds what
  * `@ClusterBroadcast` and `afterCommit` would publish inside, and publishes it after the outermost commit. Rolled back
  * savepoints and transactions publish nothing. If a publication fails after the commit, the call rejects with
- * `CLUSTER_AFTER_COMMIT`. Idempotent.
+ * `CLUSTER_AFTER_COMMIT`. Idempotent. Managers count that exist already, those of repositories included, and those of
+ * query runners that are made from now on.
  *
- * Transactions that are begun by hand on a query runner take part with {@link holdUntilCommit}.
+ * What is published between `queryRunner.startTransaction()` and `commitTransaction()` is *not* held by this: such a
+ * transaction has no function around it that would tell what belongs to it. It takes part with {@link holdUntilCommit}.
  *
  * @throws ClusterUsageError `CLUSTER_DATA_SOURCE_NOT_READY`
  *
@@ -31,13 +33,19 @@ export function publishAfterCommit(dataSource: DataSource): void {
   watchCommits(dataSource);
   if (installed.has(dataSource)) return;
   installed.add(dataSource);
-  const { manager } = dataSource;
+  follow(dataSource.manager, dataSource);
+  const make = dataSource.createEntityManager.bind(dataSource);
+  // TypeORM makes the managers of its query runners with it, too.
+  dataSource.createEntityManager = (queryRunner) => follow(make(queryRunner), dataSource);
+}
+
+function follow(manager: EntityManager, dataSource: DataSource): EntityManager {
   const begin = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
   const transaction = (first: IsolationLevel | Work, second?: Work): Promise<unknown> =>
     reportingTo(dataSource, () =>
       typeof first === 'function' ? begin(holding(first)) : begin(first, second && holding(second)),
     );
-  Object.assign(manager, { transaction });
+  return Object.assign(manager, { transaction });
 }
 
 /**
@@ -77,7 +85,7 @@ export function transactional<T>(dataSource: DataSource, work: Work<T>, isolatio
  * }
  */
 export function holdUntilCommit<T>(queryRunner: QueryRunner, work: () => T): T {
-  return holdDuring(commitLedgerOf(queryRunner), work);
+  return holdDuring(commitLedgerOf(queryRunner).current(openHold()), work);
 }
 
 function holding<T>(work: Work<T>): Work<T> {

@@ -27,27 +27,57 @@ export class SecretCookie {
 export const MIN_COOKIE_LENGTH = 16;
 const COOKIE_FILE = '.rookery.cookie';
 
-/** Words that stand in examples and defaults; a cookie that is made of nothing else is no secret. */
-const WELL_KNOWN = [
+/** Words that stand in examples and defaults; a cookie that is made of little else is no secret. */
+const WELL_KNOWN_WORDS = [
   'secret',
   'changeme',
   'change-me',
+  'change',
   'password',
   'cookie',
   'rookery',
   'cluster',
   'default',
   'example',
+  'replace',
+  'token',
   'test',
   'nestjs',
   'admin',
   'monster',
   'your',
   'this',
+  'with',
+  'here',
   'please',
   'super',
   'my',
 ];
+
+/** Neighbours in the alphabet, in counting and on the keyboard: four of them in a row, or more, count as a word. */
+const WELL_KNOWN_RUNS = [
+  'abcdefghijklmnopqrstuvwxyz',
+  '01234567890',
+  '9876543210',
+  'qwertyuiop',
+  'asdfghjkl',
+  'zxcvbnm',
+  '!@#$%^&*()',
+];
+const MIN_RUN = 4;
+
+const WELL_KNOWN = new RegExp(
+  [...WELL_KNOWN_WORDS, ...WELL_KNOWN_RUNS.flatMap(pieces)]
+    .sort((a, b) => b.length - a.length)
+    .map((word) => word.replace(/[\^$*()]/g, '\\$&'))
+    .join('|'),
+  'g',
+);
+
+/** Fewer characters than these beside well-known words can be guessed. */
+const MIN_OTHER_CHARACTERS = 8;
+/** Fewer different characters than these come of no generator. */
+const MIN_DIFFERENT_CHARACTERS = 6;
 
 /** What is wrong with `cookie`, with the mend; undefined when it will do. Never quotes the cookie. */
 export function cookieProblem(cookie: unknown): string | undefined {
@@ -55,13 +85,27 @@ export function cookieProblem(cookie: unknown): string | undefined {
   if (cookie.length < MIN_COOKIE_LENGTH) {
     return `cookie: has ${cookie.length} characters, at least ${MIN_COOKIE_LENGTH} are needed. Make one with: openssl rand -hex 32`;
   }
-  let rest = cookie.toLowerCase();
-  for (const word of WELL_KNOWN) rest = rest.split(word).join('');
-  if (/^[^a-z]*$/.test(rest) && !/[0-9a-f]{16}/.test(rest)) {
+  if (otherCharacters(cookie.toLowerCase().replaceAll(WELL_KNOWN, '')) < MIN_OTHER_CHARACTERS) {
     return 'cookie: is made of well-known words. Make one with: openssl rand -hex 32';
   }
-  if (new Set(cookie).size < 6) return 'cookie: repeats the same few characters. Make one with: openssl rand -hex 32';
+  if (new Set(cookie).size < MIN_DIFFERENT_CHARACTERS) {
+    return 'cookie: repeats the same few characters. Make one with: openssl rand -hex 32';
+  }
   return undefined;
+}
+
+/** Every part of `run` that is long enough. */
+function pieces(run: string): string[] {
+  return Array.from(run, (_, from) => from).flatMap((from) =>
+    Array.from(run, (_, to) => run.slice(from, to + 1)).filter((piece) => piece.length >= MIN_RUN),
+  );
+}
+
+/** Letters and digits of any script, and each other sign once, but for those that only part words. */
+function otherCharacters(rest: string): number {
+  const letters = rest.match(/[\p{L}\p{M}\p{N}]/gu) ?? [];
+  const signs = rest.match(/[^\p{L}\p{M}\p{N}\s._-]/gu) ?? [];
+  return letters.length + new Set(signs).size;
 }
 
 /**
