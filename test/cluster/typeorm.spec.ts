@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { afterCommit, bindCluster, ClusterBroadcast, ClusterError } from 'rookery';
 import { DataSource, type EntityManager, EntitySchema } from 'typeorm';
 import { holdUntilCommit, publishAfterCommit, transactional } from '../../libs/cluster/src/typeorm/index.js';
-import { type PostgresServer, postgresUnavailable, startPostgres } from '../apps/support/postgres.js';
 import { FakeCluster } from './fake-cluster.js';
 
 interface Row {
@@ -474,72 +473,6 @@ describe('holdUntilCommit', () => {
     const runner = dataSource.createQueryRunner();
 
     await holdUntilCommit(runner, () => rows.save(runner.manager, 'a', 1));
-    expect(said()).toEqual(['a=1']);
-  });
-});
-
-const noPostgres = postgresUnavailable();
-if (noPostgres !== undefined) process.stderr.write(`SKIPPED: transactions on Postgres: ${noPostgres}.\n`);
-const describeWithPostgres = noPostgres === undefined ? describe : describe.skip;
-
-describeWithPostgres('transactions at once, each on a connection of its own', () => {
-  let postgres: PostgresServer;
-  beforeAll(async () => (postgres = await startPostgres()), 60_000);
-  afterAll(() => postgres.stop());
-  beforeEach(async () => {
-    await dataSource.destroy();
-    const url = await postgres.newDatabase();
-    dataSource = await new DataSource({ type: 'postgres', url, entities: [RowSchema], synchronize: true }).initialize();
-    publishAfterCommit(dataSource);
-  });
-
-  it('publish what is their own, when it is their own that commits', async () => {
-    const [aWrote, bWrote, bEnded] = [gate(), gate(), gate()];
-    const a = dataSource.transaction(async (manager) => {
-      await rows.save(manager, 'a', 1);
-      aWrote.open();
-      await bEnded.passed;
-      await rows.save(manager, 'a2', 1);
-    });
-    const b = dataSource.transaction(async (manager) => {
-      await rows.save(manager, 'b', 2);
-      bWrote.open();
-      await aWrote.passed;
-    });
-    const c = dataSource.transaction(async (manager) => {
-      await bWrote.passed;
-      await rows.save(manager, 'c', 3);
-      throw failure;
-    });
-
-    await b;
-    await expect(c).rejects.toBe(failure);
-    expect(said()).toEqual(['b=2']);
-    bEnded.open();
-    await a;
-    expect(said()).toEqual(['b=2', 'a=1', 'a2=1']);
-    expect(await stored()).toEqual(['a=1', 'a2=1', 'b=2']);
-  });
-
-  it('are told apart when they are begun and ended by hand', async () => {
-    const [a, b] = [dataSource.createQueryRunner(), dataSource.createQueryRunner()];
-    for (const runner of [a, b]) await runner.startTransaction();
-    await holdUntilCommit(a, () => rows.save(a.manager, 'a', 1));
-    await holdUntilCommit(b, () => rows.save(b.manager, 'b', 2));
-    await a.manager.transaction((manager) => rows.save(manager, 'a2', 3));
-
-    await b.rollbackTransaction();
-    expect(said()).toEqual([]);
-    await a.commitTransaction();
-    expect(said()).toEqual(['a=1', 'a2=3']);
-    for (const runner of [a, b]) await runner.release();
-  });
-
-  it('publish nothing when the commit itself fails', async () => {
-    await dataSource.query('ALTER TABLE "row" ADD CONSTRAINT "small" UNIQUE ("value") DEFERRABLE INITIALLY DEFERRED');
-    await dataSource.transaction((manager) => rows.save(manager, 'a', 1));
-
-    await expect(dataSource.transaction((manager) => rows.save(manager, 'b', 1))).rejects.toThrow('small');
     expect(said()).toEqual(['a=1']);
   });
 });

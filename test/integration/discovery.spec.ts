@@ -31,6 +31,15 @@ describe('a strategy', () => {
     expect(b.stats().discovery.map(({ address }) => address)).toEqual([`127.0.0.1:${port}`]);
   });
 
+  it.each([[Number.NaN], [0], [-1], ['1000' as never], [Number.POSITIVE_INFINITY]])(
+    'cannot be polled every %p ms',
+    (pollIntervalMs) => {
+      expect(() => makeNode('a', [], { discovery: strategy({ pollIntervalMs }) })).toThrow(
+        /pollIntervalMs of custom must be/,
+      );
+    },
+  );
+
   it('that answers with no list at all has failed', async () => {
     const logger = recordingLogger();
     const node = await startNode('a', [], {
@@ -60,6 +69,11 @@ describe('a strategy', () => {
     // It takes nothing back: the last answer stays in force.
     expect(node.freshness().fresh).toBe(true);
     expect(node.stats().discovery).toEqual([expect.objectContaining({ strategy: 'custom', outcome: 'refused' })]);
+  });
+
+  it('is waited for by everybody who asks whether the node is ready', async () => {
+    const node = makeNode('a', [await freePort()], { limits: { readyTimeoutMs: 60_000 } });
+    await Promise.all([node.ready(), node.ready(), node.ready()]);
   });
 
   it('that hangs holds up neither the others nor the goodbye', async () => {

@@ -550,19 +550,18 @@ describe('leaving', () => {
     expect(a.self.status).toBe('left');
   });
 
-  it('before all of it arrived is a gap with the right count, and then left', async () => {
+  it('comes behind everything that was accepted, even if nobody acknowledges in time', async () => {
     const [a, b] = await pair({ limits: { leaveTimeoutMs: 0 } });
     const order: unknown[] = [];
     let count = 0;
     b.subscribe('t', () => count++);
-    b.on('gap', ({ from, reason, missed }) => order.push([from.name, reason, missed! + count]));
-    b.on('member.left', ({ member }) => order.push(`${member.name} left`));
+    b.on('gap', (gap) => order.push(gap));
+    b.on('member.left', () => order.push(count));
     const text = 'x'.repeat(100_000);
     for (let n = 0; n < 100; n++) a.publish('t', text);
     await a.leave();
-    await until(() => order.length === 2, 'the goodbye');
-    expect(count).toBeLessThan(100);
-    expect(order).toEqual([['a', 'left-behind', 100], 'a left']);
+    await until(() => order.length > 0, 'the goodbye');
+    expect(order).toEqual([100]);
   });
 
   it('works for a node that never started', async () => {

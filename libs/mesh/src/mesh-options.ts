@@ -116,6 +116,8 @@ const OPTION_NAMES: readonly (keyof MeshOptions)[] = [
 ];
 
 const DEFAULT_PORT = 4370;
+/** More often would be a loop, not a poll. */
+const MIN_POLL_INTERVAL_MS = 10;
 
 /**
  * Checks and completes options.
@@ -226,6 +228,12 @@ function resolveDiscovery(value: unknown, problems: string[]): readonly Discover
     problems.push(
       'discovery: must be one or several strategies, such as local(), staticPeers([{ host, port }]) or dns({ hostname, port }).',
     );
+  }
+  for (const { name, pollIntervalMs } of valid) {
+    if (pollIntervalMs === undefined) continue;
+    if (typeof pollIntervalMs === 'number' && pollIntervalMs >= MIN_POLL_INTERVAL_MS && pollIntervalMs <= 3_600_000)
+      continue;
+    problems.push(`discovery: pollIntervalMs of ${name} must be a number from ${MIN_POLL_INTERVAL_MS} to 3600000.`);
   }
   return valid;
 }

@@ -33,6 +33,7 @@ import {
   byeFrame,
   confirmFrame,
   type ConfirmOutcome,
+  readBye,
   readConfirm,
   readGap,
   readHeartbeat,
@@ -75,7 +76,7 @@ const STEADY_AFTER_MS = 10_000;
 const OF_USE_AFTER_MS = 1_000;
 /** A link that the peer replaced by another one: by then the other one has begun, or is not worth waiting for. */
 const SUCCESSOR_TIMEOUT_MS = 1_000;
-/** After our goodbye, the time for it to arrive before sockets are destroyed. */
+/** How long a goodbye waits for what stands before it on a link that is slow. */
 const GOODBYE_MS = 500;
 /** A view of this many links or fewer is small; more is refused. */
 const MAX_LINKS = 1_000;
@@ -112,7 +113,11 @@ export class Mesh implements LinkOwner {
   private ownAddress: PeerAddress;
   private ownMember: Member | undefined;
   private listed = new Map<string, ListedAddress>();
-  private readyCheck: (() => void) | undefined;
+  private readonly readyChecks = new Set<() => void>();
+  /** Whom a dial or a handshake is under way to; made anew for each look at all targets. */
+  private readonly reached = new Set<string>();
+  /** After the goodbye began: links that were not told it yet. */
+  private readonly parting = new Set<Link>();
   private phase: 'new' | 'starting' | 'running' | 'leaving' | 'left' = 'new';
 
   constructor(
@@ -152,6 +157,7 @@ export class Mesh implements LinkOwner {
       onMember: (status, event) => this.onMember(status, event),
       onGap: (gap) => sink.onGap(gap),
       onWanted: (peer) => this.onWanted(peer),
+      onHeard: () => this.dialer?.reconcile(),
       onViewChanged: () => this.view.changed(),
       onLeaver: (peer) => this.view.noteLeaver(peer),
       isOnThisHost: (host) => isThisHost(host, networkInterfaces()),
@@ -199,6 +205,8 @@ export class Mesh implements LinkOwner {
       incarnation: this.incarnation,
     });
     this.dialer = new Dialer(transport, this.clock, this.random, {
+      beforeReconcile: () => this.findReached(),
+      onDialling: ({ owner }) => void (owner !== undefined && this.reached.add(owner)),
       wants: (target) => this.wants(target),
       isObsolete: (target) => this.isObsolete(target),
       onConnection: (connection, target) => {
@@ -223,16 +231,14 @@ export class Mesh implements LinkOwner {
   async formed(timeoutMs: number): Promise<void> {
     if (this.isFormed()) return;
     await new Promise<void>((resolve) => {
-      const timer = this.clock.after(timeoutMs, () => {
-        this.readyCheck = undefined;
-        resolve();
-      });
-      this.readyCheck = () => {
-        if (!this.isFormed() && !this.isLeaving) return;
+      const check = (isTimeUp = false): void => {
+        if (!isTimeUp && !this.isFormed() && !this.isLeaving) return;
         timer.cancel();
-        this.readyCheck = undefined;
+        this.readyChecks.delete(check);
         resolve();
       };
+      const timer = this.clock.after(timeoutMs, () => check(true));
+      this.readyChecks.add(check);
     });
   }
 
@@ -330,7 +336,7 @@ export class Mesh implements LinkOwner {
     if (this.isLeaving) return;
     const wasRunning = this.phase === 'running';
     this.phase = 'leaving';
-    this.readyCheck?.();
+    this.checkReady();
     this.dialer?.close();
     // Withdrawing may be slow; peers should hear goodbye meanwhile.
     const withdrawn = this.discovery?.stop();
@@ -366,6 +372,7 @@ export class Mesh implements LinkOwner {
 
   makeHello(link: Link, to: string): Hello {
     const peer = this.membership.peers.get(to);
+    link.receivedAtHello = peer?.received ?? 0;
     const { name, cluster, metadata, advertise, listen } = this.options;
     const host = advertise?.host ?? (isUnspecified(listen.host) ? '' : listen.host);
     return {
@@ -478,6 +485,7 @@ export class Mesh implements LinkOwner {
 
   onClosed(link: Link, reason: string): void {
     this.links.delete(link);
+    this.parting.delete(link);
     const wasBound = this.bound.delete(link);
     const target = this.dialledFor.get(link);
     this.dialledFor.delete(link);
@@ -493,7 +501,7 @@ export class Mesh implements LinkOwner {
     this.outbox.noteProgress();
     this.notifyAcknowledged();
     if (!this.isLeaving) this.dialer?.reconcile();
-    this.readyCheck?.();
+    this.checkReady();
   }
 
   private onLinkLost(peer: Peer, link: Link, reason: string): void {
@@ -559,8 +567,9 @@ export class Mesh implements LinkOwner {
     this.logger.debug('A peer was sent a gap.', { from, to });
   }
 
-  onWritten(_link: Link): void {
+  onWritten(link: Link): void {
     this.outbox.noteProgress();
+    if (this.parting.has(link) && link.isCaughtUp) this.part(link);
   }
 
   // ---- links: frames ----------------------------------------------------------------------------------------------
@@ -594,14 +603,14 @@ export class Mesh implements LinkOwner {
       }
       case FRAME_VIEW:
         this.membership.hearsay(peer, readView(bytes, start, end));
-        return this.readyCheck?.();
+        return this.checkReady();
       case FRAME_SERVES:
         readServes(bytes, start, end);
         link.hasServed = true;
         this.membership.announce(peer);
-        return this.readyCheck?.();
+        return this.checkReady();
       case FRAME_BYE:
-        return this.onBye(link, peer, readNumber(bytes, start, end));
+        return this.onBye(link, peer, readBye(bytes, start, end));
       default:
         // A newer peer may know frames that we do not; it must not rely on them.
         this.logger.debug('Ignored a frame of an unknown type.', { type });
@@ -640,8 +649,12 @@ export class Mesh implements LinkOwner {
   private onPublication(link: Link, peer: Peer, bytes: Buffer, start: number, end: number): void {
     const seq = link.receiveNext++;
     this.heartbeats.noteReceived(link);
-    if (seq <= peer.last) return;
+    if (seq <= peer.last) {
+      link.duplicates++;
+      return;
+    }
     peer.last = seq;
+    peer.received++;
     peer.proveFreshness();
     this.sink.onPublication(peer.member, seq, bytes, start, end, seq <= peer.metHead);
   }
@@ -655,7 +668,9 @@ export class Mesh implements LinkOwner {
   }
 
   private onGap(link: Link, peer: Peer, gap: { to: number; reason: GapReason; missed: number }): void {
-    const known = peer.last - (link.receiveNext - 1);
+    // What an earlier link delivered between our HELLO and now, and this one did not repeat yet. Numbers that were for others
+    // are in neither count.
+    const known = link.receiveNext <= peer.last ? peer.received - link.receivedAtHello - link.duplicates : 0;
     link.receiveNext = gap.to + 1;
     if (gap.to <= peer.last) return;
     peer.last = gap.to;
@@ -685,11 +700,11 @@ export class Mesh implements LinkOwner {
     else if (beat.id !== 0 && beat.id === link.pingId) link.roundTripMs = now - link.pingSentAt;
   }
 
-  private onBye(link: Link, peer: Peer, head: number): void {
+  private onBye(link: Link, peer: Peer, { head, missed }: { head: number; missed: number }): void {
     this.bound.delete(link);
     peer.link = undefined;
     link.saidGoodbye = true;
-    this.membership.leave(peer, head, 'goodbye');
+    this.membership.leave(peer, head, missed, 'goodbye');
     link.end('goodbye');
   }
 
@@ -703,7 +718,7 @@ export class Mesh implements LinkOwner {
     if (owner === this.incarnation) return false;
     const peer = this.membership.peers.get(owner);
     if (peer === undefined) return target.listedBy !== undefined;
-    if (peer.link !== undefined || peer.isRelinking || this.isBeingReached(peer)) return false;
+    if (peer.link !== undefined || peer.isRelinking || this.reached.has(owner)) return false;
     // Whoever was there is gone: someone new may come, if discovery still lists the address.
     return peer.isExpected || target.listedBy !== undefined;
   }
@@ -729,11 +744,12 @@ export class Mesh implements LinkOwner {
   }
 
   /** A peer may be known under several addresses: one dial at a time is enough. */
-  private isBeingReached(peer: Peer): boolean {
-    for (const target of this.dialer ?? []) if (target.owner === peer.incarnation && target.isDialling) return true;
-    for (const [link, target] of this.dialledFor)
-      if (target.owner === peer.incarnation && link.boundAt === 0) return true;
-    return false;
+  private findReached(): void {
+    this.reached.clear();
+    for (const { owner, isDialling } of this.dialer ?? [])
+      if (isDialling && owner !== undefined) this.reached.add(owner);
+    for (const [link, { owner }] of this.dialledFor)
+      if (link.boundAt === 0 && owner !== undefined) this.reached.add(owner);
   }
 
   private onWanted(peer: Peer): void {
@@ -743,7 +759,6 @@ export class Mesh implements LinkOwner {
     if (this.incarnation > peer.incarnation) {
       target.notBefore = Math.max(target.notBefore, this.clock.now() + HIGHER_DIALS_AFTER_MS);
     }
-    this.dialer?.reconcile();
   }
 
   private onListed(addresses: readonly ListedAddress[], isComplete: boolean): void {
@@ -755,7 +770,7 @@ export class Mesh implements LinkOwner {
     }
     if (isComplete) this.membership.noteListed((peer) => this.isListed(peer));
     this.dialer?.reconcile();
-    this.readyCheck?.();
+    this.checkReady();
   }
 
   /** A peer is listed under its own address, or under one at which we found it. */
@@ -782,7 +797,7 @@ export class Mesh implements LinkOwner {
       if (kind === 'refused') peer.noteRefusal(this.clock.now());
       this.membership.judge(peer);
     }
-    this.readyCheck?.();
+    this.checkReady();
   }
 
   private isFormed(): boolean {
@@ -842,7 +857,10 @@ export class Mesh implements LinkOwner {
     };
     if (isDrained()) return;
     await new Promise<void>((resolve) => {
-      const timer = this.clock.after(this.options.limits.leaveTimeoutMs, () => check(true));
+      const timer = this.clock.after(this.options.limits.leaveTimeoutMs, () => {
+        // What was acknowledged while we stalled is still in the sockets.
+        this.clock.afterPoll(() => check(true));
+      });
       const check = (isTimeUp = false): void => {
         if (!isTimeUp && !isDrained()) return;
         timer.cancel();
@@ -857,32 +875,40 @@ export class Mesh implements LinkOwner {
     for (const waiter of this.acknowledgedWaiters) waiter();
   }
 
+  private checkReady(): void {
+    for (const check of this.readyChecks) check();
+  }
+
+  /** The goodbye comes behind everything that was accepted, as far as a link takes it in time. */
   private async sayGoodbye(): Promise<void> {
-    const open = new Set(this.links);
-    const isOpen = new Set<Connection>();
-    for (const link of open) {
-      isOpen.add(link.connection);
-      if (this.bound.has(link)) link.send(byeFrame(this.log.head));
-      link.end('leaving');
-    }
-    this.bound.clear();
-    if (isOpen.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const deadline = this.clock.after(GOODBYE_MS, () => {
-        for (const connection of isOpen) connection.destroy('leaving');
-        finish();
-      });
-      const finish = (): void => {
-        deadline.cancel();
-        resolve();
-      };
-      for (const connection of isOpen) {
+    const connections = new Set([...this.links].map(({ connection }) => connection));
+    const allClosed = new Promise<void>((resolve) => {
+      if (connections.size === 0) resolve();
+      for (const connection of connections) {
         connection.onClosed(() => {
-          isOpen.delete(connection);
-          if (isOpen.size === 0) finish();
+          connections.delete(connection);
+          if (connections.size === 0) resolve();
         });
       }
     });
+    for (const link of this.links) {
+      if (this.bound.has(link)) this.parting.add(link);
+      else link.end('leaving');
+    }
+    this.outbox.flush();
+    for (const link of [...this.parting]) if (link.isCaughtUp) this.part(link);
+    const timer = this.clock.after(GOODBYE_MS, () => {
+      for (const link of [...this.parting]) this.part(link);
+    });
+    await allClosed;
+    timer.cancel();
+    this.bound.clear();
+  }
+
+  private part(link: Link): void {
+    this.parting.delete(link);
+    link.send(byeFrame(this.log.head, link.unsent));
+    link.end('leaving');
   }
 }
 

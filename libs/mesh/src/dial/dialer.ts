@@ -60,6 +60,9 @@ export class DialTarget {
 }
 
 export interface DialerOwner {
+  /** All targets are about to be asked about. */
+  beforeReconcile(): void;
+  onDialling(target: DialTarget): void;
   /** Whether a link to whatever listens there is missing. */
   wants(target: DialTarget): boolean;
   /** Whether the target is of no more use. */
@@ -105,6 +108,7 @@ export class Dialer {
     this.timer = undefined;
     const now = this.clock.now();
     let nextAt = Number.POSITIVE_INFINITY;
+    this.owner.beforeReconcile();
     for (const target of this.targets.values()) {
       if (target.isDialling) continue;
       if (this.owner.isObsolete(target)) {
@@ -152,6 +156,7 @@ export class Dialer {
 
   private dial(target: DialTarget): void {
     target.isDialling = true;
+    this.owner.onDialling(target);
     // What was proven stays so while it is tried again.
     if (!PROVEN_EMPTY.has(target.outcome)) target.outcome = 'dialling';
     this.inFlight++;

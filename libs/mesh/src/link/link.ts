@@ -12,6 +12,9 @@ import type { Connection } from '../transport/transport.js';
 /** A link that was not bound by then is closed: a HELLO is missing, or the START of the end that decides. */
 const HANDSHAKE_TIMEOUT_MS = 3_000;
 
+/** What was sent last has this long to leave before the connection is destroyed. */
+const END_TIMEOUT_MS = 500;
+
 /** One write of publications at a time, of this size: more would only sit in memory. */
 const MAX_SLICE_BYTES = 256 * 1024;
 
@@ -58,6 +61,10 @@ export class Link {
   hasServed = false;
   /** The number that the next publication on this link has. */
   receiveNext = 0;
+  /** Publications that the peer's receive count had when our HELLO told it what we have. */
+  receivedAtHello = 0;
+  /** Publications on this link that we had already. */
+  duplicates = 0;
   /** Publications received since we last acknowledged. */
   unacknowledged = 0;
   cursor: Cursor | undefined;
@@ -129,6 +136,18 @@ export class Link {
     this.connection.write(frame);
   }
 
+  /** Whether everything up to now was handed to the connection, so that what is sent next comes right behind it. */
+  get isCaughtUp(): boolean {
+    return this.cursor !== undefined && this.cursor.seq > this.owner.log.head;
+  }
+
+  /** How many publications for the peer were not handed to the connection yet. */
+  get unsent(): number {
+    const { cursor, owner } = this;
+    if (cursor === undefined || this.isCaughtUp) return 0;
+    return owner.log.missedBetween(cursor.seq, owner.log.head, this.hello.incarnation);
+  }
+
   /** Sends what the cursor has, one slice at a time. Harmless to call at any moment. */
   pump(): void {
     const { cursor, owner } = this;
@@ -164,7 +183,7 @@ export class Link {
   /** Tells the peer why, then closes. */
   reject(reject: Reject): void {
     this.send(rejectFrame(reject));
-    this.connection.end();
+    this.endConnection(reject.text);
     this.detach(reject.text);
   }
 
@@ -176,8 +195,16 @@ export class Link {
 
   /** Sends what is buffered, then closes; what the peer still sends is discarded. */
   end(reason: string): void {
-    this.connection.end();
+    this.endConnection(reason);
     this.detach(reason);
+  }
+
+  /** A peer that does not close its end must not keep ours open. */
+  private endConnection(reason: string): void {
+    const { connection, owner } = this;
+    connection.end();
+    const timer = owner.clock.after(END_TIMEOUT_MS, () => connection.destroy(reason));
+    connection.onClosed(() => timer.cancel());
   }
 
   private onConnectionClosed(reason: string): void {

@@ -9,9 +9,18 @@ export interface DirectedRecord {
   readonly length: number;
 }
 
-/** Ordered by sequence number. Holds at most `limit`; the log lets its oldest segments go before that. */
+/** Records for one target whose numbers follow each other. */
+interface Run {
+  readonly first: number;
+  last: number;
+  readonly target: string;
+}
+
+/** Ordered by sequence number. The log lets its oldest segments go when it holds more than `limit` of them. */
 export class DirectedRecords {
   private records: DirectedRecord[] = [];
+  /** The same without places, and so smaller: they outlive the records, to count gaps exactly. */
+  private runs: Run[] = [];
 
   constructor(readonly limit: number) {}
 
@@ -21,8 +30,17 @@ export class DirectedRecords {
 
   add(record: DirectedRecord): void {
     this.records.push(record);
-    // Those of evicted segments are kept only to count gaps exactly; the oldest of them go first.
-    if (this.records.length > this.limit * 2) this.records = this.records.slice(-this.limit);
+    const run = this.runs[this.runs.length - 1];
+    if (run !== undefined && run.target === record.target && run.last + 1 === record.seq) run.last++;
+    else this.runs.push({ first: record.seq, last: record.seq, target: record.target });
+    if (this.runs.length > this.limit * 2) this.runs = this.runs.slice(-this.limit);
+  }
+
+  /** Records before `seq` are not in the log any more: their places are of no use, while their numbers still count. */
+  forgetBefore(seq: number): void {
+    const gone = this.indexFrom(seq);
+    // Now and then, so that it costs nothing.
+    if (gone >= 1_024 || gone === this.records.length) this.records = this.records.slice(gone);
   }
 
   /** The first record at or after `seq`, if any. */
@@ -35,13 +53,14 @@ export class DirectedRecords {
     return this.indexFrom(to + 1) - this.indexFrom(from);
   }
 
-  /** How many numbers in `[from, to]` were not meant for `incarnation`. */
+  /** How many numbers in `[from, to]` were not meant for `incarnation`; fewer than there were, beyond the runs remembered. */
   countForOthers(from: number, to: number, incarnation: string): number {
     let count = 0;
-    for (let i = this.indexFrom(from); i < this.records.length; i++) {
-      const record = this.records[i]!;
-      if (record.seq > to) break;
-      if (record.target !== incarnation) count++;
+    for (let i = this.runs.length - 1; i >= 0; i--) {
+      const { first, last, target } = this.runs[i]!;
+      if (last < from) break;
+      if (first > to || target === incarnation) continue;
+      count += Math.min(last, to) - Math.max(first, from) + 1;
     }
     return count;
   }

@@ -59,6 +59,25 @@ function drain(
 }
 
 describe('the publication log', () => {
+  it('keeps no large buffer for what was refused', () => {
+    const log = new PublicationLog({ ...LIMITS, windowBytes: 1 << 20, maxFrameBytes: 1 << 20 });
+    for (let i = 0; i < 100; i++) {
+      log.append(TOPIC, i, 0, 0, 0);
+      expect(() => log.append(TOPIC, 'x'.repeat(2 << 20), 0, 0, 0)).toThrow(/maxFrameBytes/);
+    }
+    expect(log.head).toBe(100);
+    expect(log.allocatedBytes).toBeLessThan(2 << 20);
+    expect(drain(log, log.cursorAt(1), 'peer').values).toHaveLength(100);
+  });
+
+  it('counts what was missed exactly, however much of it was for others', () => {
+    const log = new PublicationLog({ ...LIMITS, maxDirected: 100 });
+    const cursor = log.cursorAt(1);
+    for (let n = 0; n < 5_000; n++) log.append(TOPIC, n, 0, 0, 0, n % 100 === 0 ? undefined : 'other');
+    const { values, missed } = drain(log, cursor, 'peer');
+    expect(values.length + missed).toBe(50);
+  });
+
   it('gives a cursor everything once and in order', () => {
     const log = new PublicationLog(LIMITS);
     const cursor = log.cursorAt(1);

@@ -80,6 +80,15 @@ export class PublicationLog {
     return this.heldBytes;
   }
 
+  /** Bytes of memory that the records occupy: somewhat more than {@link bytes}. */
+  get allocatedBytes(): number {
+    let bytes = 0;
+    for (let segment: Segment | undefined = this.oldest; segment !== undefined; segment = segment.next) {
+      bytes += segment.bytes.length;
+    }
+    return bytes;
+  }
+
   /**
    * Encodes a publication straight into the log and returns its length in bytes. On any error the log is as before.
    * @throws ClusterError `CLUSTER_INVALID_PAYLOAD`, `CLUSTER_PAYLOAD_TOO_LARGE`
@@ -90,19 +99,26 @@ export class PublicationLog {
     if (segment.count > 0 && now - segment.firstAt > this.limits.windowMs / SEGMENTS_PER_WINDOW_TIME) {
       segment = this.grow(segment, this.shrunkSize(segment));
     }
-    let length = this.write(segment, topic, payload, flags, wallNow);
-    while (length < 0) {
-      const limit = this.limits.maxFrameBytes + FRAME_HEADER_BYTES;
-      const empty = segment.count === 0;
-      if (empty && segment.bytes.length >= limit) throw this.tooLarge(topic);
-      const wanted = empty ? segment.bytes.length * 4 : this.grownSize(segment);
-      segment = this.grow(
-        segment,
-        Math.min(Math.max(wanted, this.smallestSegment()), Math.max(limit, MAX_SEGMENT_BYTES)),
-      );
+    let length: number;
+    try {
       length = this.write(segment, topic, payload, flags, wallNow);
+      while (length < 0) {
+        const limit = this.limits.maxFrameBytes + FRAME_HEADER_BYTES;
+        const empty = segment.count === 0;
+        if (empty && segment.bytes.length >= limit) throw this.tooLarge(topic);
+        const wanted = empty ? segment.bytes.length * 4 : this.grownSize(segment);
+        segment = this.grow(
+          segment,
+          Math.min(Math.max(wanted, this.smallestSegment()), Math.max(limit, MAX_SEGMENT_BYTES)),
+        );
+        length = this.write(segment, topic, payload, flags, wallNow);
+      }
+      if (length - FRAME_HEADER_BYTES + 1 > this.limits.maxFrameBytes) throw this.tooLarge(topic);
+    } catch (error) {
+      // A large segment that was made in vain would otherwise be held by the next small record.
+      if (this.newest.count === 0) this.grow(this.newest, 0);
+      throw error;
     }
-    if (length - FRAME_HEADER_BYTES + 1 > this.limits.maxFrameBytes) throw this.tooLarge(topic);
     if (target !== undefined) {
       this.directed.add({ seq: segment.nextSeq, target, offset: segment.end, length });
     }
@@ -263,6 +279,7 @@ export class PublicationLog {
       this.newest = segment.next = new Segment(segment.nextSeq, 0);
     }
     this.oldest = segment.next;
+    this.directed.forgetBefore(this.oldest.firstSeq);
     // A cursor of a stalled peer may still stand in here: it must not hold on to all that came after.
     segment.next = undefined;
   }
@@ -296,7 +313,7 @@ export class PublicationLog {
     return { kind: 'gap', to, reason: 'window', missed: this.missedBetween(from, to, incarnation) };
   }
 
-  /** How many numbers in `[from, to]` were meant for `incarnation`. An upper bound beyond the directed records remembered. */
+  /** How many numbers in `[from, to]` were meant for `incarnation`. An upper bound beyond the runs of directed records remembered. */
   missedBetween(from: number, to: number, incarnation: string): number {
     return to - from + 1 - this.directed.countForOthers(from, to, incarnation);
   }

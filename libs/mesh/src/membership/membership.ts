@@ -10,8 +10,10 @@ import { PeerTable } from './peer-table.js';
 export interface MembershipOwner {
   onMember(status: MemberStatus, event: MemberEvent): void;
   onGap(gap: Gap): void;
-  /** A member that has no link should be dialled. */
+  /** A member that has no link should be dialled; {@link onHeard} follows. */
   onWanted(peer: Peer): void;
+  /** Everything that a member told was looked at. */
+  onHeard(): void;
   /** Whom we hear, or who left, changed. */
   onViewChanged(): void;
   onLeaver(peer: Peer): void;
@@ -77,15 +79,17 @@ export class Membership {
     this.end(peer, 'lost', reason);
   }
 
-  /** `peer` said goodbye, to us or to another member, with its log at `head`. */
-  leave(peer: Peer, head: number, reason: string): void {
+  /**
+   * `peer` said goodbye with its log at `head`: to us, with how many publications for us are missing, or to another member,
+   * who does not know that.
+   */
+  leave(peer: Peer, head: number, missed: number | undefined, reason: string): void {
     if (peer.status === 'left') return;
     const wasExpected = peer.isExpected;
     peer.setStatus('left');
     peer.leftHead = head;
     peer.leftAt = this.clock.now();
-    if (wasExpected && peer.last < head) {
-      const missed = peer.hasStarted ? head - peer.last : undefined;
+    if (wasExpected && peer.last < head && missed !== 0) {
       peer.last = head;
       this.owner.onGap({ from: peer.member, reason: 'left-behind', missed });
     }
@@ -106,10 +110,11 @@ export class Membership {
       const peer = this.peers.get(incarnation);
       // One that holds a link to us will say goodbye itself, in order.
       if (peer !== undefined && peer.link === undefined && incarnation !== this.self.incarnation) {
-        this.leave(peer, head, `goodbye, heard by ${speaker.name}`);
+        this.leave(peer, head, undefined, `goodbye, heard by ${speaker.name}`);
       }
     }
     this.judgeAll();
+    this.owner.onHeard();
   }
 
   /** Addresses that discovery lists, as keys; absence counts only for those that were listed once. */

@@ -24,6 +24,8 @@ export class Peer {
   isRelinking = false;
   /** The highest contiguous number received. */
   last = 0;
+  /** Publications received, without those that others were meant to have. */
+  received = 0;
   /** Whether a START was ever received: before, `last` says nothing. */
   hasStarted = false;
   /** The head at first contact: what is at or below it happened before we met. */

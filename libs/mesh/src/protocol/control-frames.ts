@@ -55,7 +55,8 @@ function numbersFrame(type: number, numbers: readonly number[]): Buffer {
 
 export const startFrame = (seq: number): Buffer => numbersFrame(FRAME_START, [seq]);
 export const skipFrame = (count: number): Buffer => numbersFrame(FRAME_SKIP, [count]);
-export const byeFrame = (head: number): Buffer => numbersFrame(FRAME_BYE, [head]);
+/** `missed`: how many publications for the receiver stand behind what it was sent, because time ran out. */
+export const byeFrame = (head: number, missed: number): Buffer => numbersFrame(FRAME_BYE, [head, missed]);
 
 export const gapFrame = (to: number, reason: GapReason, missed: number): Buffer =>
   numbersFrame(FRAME_GAP, [to, GAP_REASONS.indexOf(reason), missed]);
@@ -66,9 +67,14 @@ export const confirmFrame = (seq: number, outcome: ConfirmOutcome): Buffer =>
 export const heartbeatFrame = (type: typeof FRAME_PING | typeof FRAME_PONG, beat: Heartbeat): Buffer =>
   numbersFrame(type, [beat.id, beat.head, beat.ack, beat.nextMs, beat.viewVersion]);
 
-/** The one number of START, SKIP or BYE. */
+/** The one number of START or SKIP. */
 export function readNumber(bytes: Buffer, start: number, end: number): number {
   return new VarintReader(bytes, start, end).next();
+}
+
+export function readBye(bytes: Buffer, start: number, end: number): { head: number; missed: number } {
+  const reader = new VarintReader(bytes, start, end);
+  return { head: reader.next(), missed: reader.nextOrZero() };
 }
 
 export function readGap(bytes: Buffer, start: number, end: number): { to: number; reason: GapReason; missed: number } {

@@ -1,0 +1,106 @@
+/** What an authenticated peer can do that keeps to no rule: it may harm its own link, and nothing else. */
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { FRAME_GAP, FRAME_REJECT, FRAME_SKIP, FRAME_START, FRAME_VIEW } from '../../libs/mesh/src/protocol/frame.js';
+import { encode } from '../../libs/mesh/src/codec/encode.js';
+import { FakePeer, frame, numbers, publication, serves } from './fake-peer.js';
+import { closeAll, freePort, startNode, until } from './support.js';
+import type { MeshNode } from 'rookery/mesh';
+
+const peers: FakePeer[] = [];
+afterEach(async () => {
+  for (const peer of peers.splice(0)) peer.close();
+  await closeAll();
+});
+
+async function fake(node: MeshNode, incarnation?: string): Promise<FakePeer> {
+  const peer = await FakePeer.connect(node.self.address.port, incarnation === undefined ? {} : { incarnation });
+  peers.push(peer);
+  return peer;
+}
+
+function watch(node: MeshNode): unknown[] {
+  const told: unknown[] = [];
+  for (const status of ['up', 'suspect', 'lost', 'left'] as const) node.on(`member.${status}`, () => told.push(status));
+  node.on('gap', ({ reason, missed }) => told.push([reason, missed]));
+  node.subscribe('>', (payload) => told.push(payload));
+  return told;
+}
+
+describe('an authenticated peer', () => {
+  it('is refused for its cluster, and cannot keep the socket by not closing its end', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const peer = await fake(node);
+    await peer.shakeHands(node.self.incarnation, { cluster: 'other' }).catch(() => undefined);
+    await peer.heard(FRAME_REJECT);
+    // It never closes its own end; what it writes meets nobody in the end.
+    await until(() => {
+      peer.write(serves());
+      return peer.isClosed;
+    }, 'a destroyed socket');
+  }, 15_000);
+
+  it.each([
+    ['a publication before START', () => [publication('t', 1)]],
+    ['a publication before SERVES', () => [numbers(FRAME_START, 1), publication('t', 1)]],
+    ['a gap before SERVES', () => [numbers(FRAME_START, 1), numbers(FRAME_GAP, 5, 0, 5)]],
+    ['a START ahead without a gap', () => [numbers(FRAME_START, 1), serves(), numbers(FRAME_START, 9)]],
+    ['a control frame that is too long', () => [numbers(FRAME_START, 1), frame(FRAME_SKIP, Buffer.alloc(100))]],
+    ['a frame that claims a gigabyte', () => [Buffer.from([0x40, 0, 0, 0, 4])]],
+    ['a view that is none', () => [numbers(FRAME_START, 1), serves(), frame(FRAME_VIEW, encode('nonsense'))]],
+  ])('loses its link for %s, and is handed up nothing', async (_what, frames) => {
+    const node = await startNode('a', [await freePort()]);
+    const told = watch(node);
+    const peer = await fake(node);
+    await peer.shakeHands(node.self.incarnation);
+    peer.write(...frames());
+    await until(() => peer.isEnded, 'a closed link');
+    expect(told.filter((what) => what !== 'up' && what !== 'suspect')).toEqual([]);
+  });
+
+  it('whose link was replaced after numbers for others is owed the gap in full', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const told = watch(node);
+    const [first, second] = [await fake(node), await fake(node)];
+    await first.shakeHands(node.self.incarnation);
+    first.write(numbers(FRAME_START, 1), serves());
+    await until(() => node.members('up').length === 1, 'up');
+    // The HELLO of the second link tells what was had before the first one went on.
+    await second.shakeHands(node.self.incarnation, { head: 8 });
+    first.write(numbers(FRAME_SKIP, 5));
+    second.write(
+      numbers(FRAME_START, 1),
+      serves(),
+      numbers(FRAME_GAP, 8, 0, 3),
+      numbers(FRAME_START, 9),
+      publication('t', 9),
+    );
+    await until(() => told.includes(9), 'the newest');
+    expect(told).toEqual(['up', ['window', 3], 9]);
+  });
+
+  it('that tells of thousands of dead addresses keeps nobody from working', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const peer = await fake(node);
+    await peer.shakeHands(node.self.incarnation);
+    peer.write(numbers(FRAME_START, 1), serves());
+    const hex = (i: number): string => i.toString(16).padStart(16, '0');
+    for (let part = 0; part < 4; part++) {
+      const members = Array.from({ length: 1_000 }, (_, i) => ({
+        incarnation: hex(1 + part * 1_000 + i),
+        name: 'nobody',
+        host: '127.0.0.1',
+        port: 1 + part * 1_000 + i,
+        metadata: {},
+      }));
+      peer.write(frame(FRAME_VIEW, encode({ version: part, isWhole: part === 0, members, gone: [], left: [] })));
+    }
+    const heard: unknown[] = [];
+    node.subscribe('t', (payload) => heard.push(payload));
+    await until(() => node.stats().discovery.length > 3_000, 'the view');
+    const began = performance.now();
+    node.publish('t', 1);
+    await until(() => heard.length === 1, 'an event');
+    // It took a minute once: every entry made the node look at all others.
+    expect(performance.now() - began).toBeLessThan(5_000);
+  }, 30_000);
+});
