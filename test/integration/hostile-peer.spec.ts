@@ -30,8 +30,8 @@ describe('an authenticated peer', () => {
   it('is refused for its cluster, and cannot keep the socket by not closing its end', async () => {
     const node = await startNode('a', [await freePort()]);
     const peer = await fake(node);
-    await peer.shakeHands(node.self.incarnation, { cluster: 'other' }).catch(() => undefined);
-    await peer.heard(FRAME_REJECT);
+    await Promise.race([peer.shakeHands(node.self.incarnation, { cluster: 'other' }), peer.heard(FRAME_REJECT)]);
+    expect(peer.frames.map(({ type }) => type)).toContain(FRAME_REJECT);
     // It never closes its own end; what it writes meets nobody in the end.
     await until(() => {
       peer.write(serves());
