@@ -12,17 +12,18 @@ import {
   type PeerAddress,
 } from 'rookery/discovery';
 import { type Clock, type Logger, printable, type Random } from '@rookery/runtime';
+import { Farewell } from './delivery/farewell.js';
+import { Inbox } from './delivery/inbox.js';
 import { Outbox } from './delivery/outbox.js';
-import { Dialer, type DialOutcome, type DialTarget } from './dial/dialer.js';
-import { DiscoveryLoop, type ListedAddress } from './dial/discovery-loop.js';
+import { DiscoveryLoop } from './dial/discovery-loop.js';
+import { Reach, type ReachOwner } from './dial/reach.js';
 import { ClusterError, ProtocolError } from './errors.js';
-import { type Freshness, judgeFreshness, type UnprovenAddress } from './freshness.js';
+import { type Freshness, judgeFreshness } from './freshness.js';
 import { Heartbeats } from './link/heartbeats.js';
 import { replacesCurrent } from './link/link-choice.js';
 import { Link, type LinkOwner } from './link/link.js';
-import { boundedNextMs } from './link/liveness.js';
 import { PublicationLog } from './log/publication-log.js';
-import type { GapReason, Member, MemberStatus } from './membership/member.js';
+import type { Member, MemberStatus } from './membership/member.js';
 import { label, Membership } from './membership/membership.js';
 import type { Peer } from './membership/peer.js';
 import { ViewGossip } from './membership/view-gossip.js';
@@ -30,7 +31,6 @@ import type { ResolvedMeshOptions } from './mesh-options.js';
 import type { MeshSink } from './mesh-sink.js';
 import type { LinkStats, MeshStats } from './mesh-stats.js';
 import {
-  byeFrame,
   confirmFrame,
   type ConfirmOutcome,
   readBye,
@@ -64,20 +64,12 @@ import {
   servesFrame,
 } from './protocol/list-frames.js';
 import type { KeyRing } from './transport/key-ring.js';
-import type { Connection, DialFailureKind, Listener, Transport } from './transport/transport.js';
+import type { Connection, Listener, Transport } from './transport/transport.js';
 
 /** A newcomer is replayed what was published since its own start, and this much before: clocks and starts are not exact. */
 const FIRST_CONTACT_SLACK_MS = 10_000;
-/** Who learned of a member from another one dials first if its incarnation is the lower, else after this time. */
-const HIGHER_DIALS_AFTER_MS = 500;
-/** A link that stood this long resets the back-off of its address. */
-const STEADY_AFTER_MS = 10_000;
-/** A link that stood this long was of use, even if nothing was published. */
-const OF_USE_AFTER_MS = 1_000;
 /** A link that the peer replaced by another one: by then the other one has begun, or is not worth waiting for. */
 const SUCCESSOR_TIMEOUT_MS = 1_000;
-/** How long a goodbye waits for what stands before it on a link that is slow. */
-const GOODBYE_MS = 500;
 /** A view of this many links or fewer is small; more is refused. */
 const MAX_LINKS = 1_000;
 
@@ -101,23 +93,18 @@ export class Mesh implements LinkOwner {
   private readonly heartbeats: Heartbeats;
   private readonly view: ViewGossip;
   private readonly membership: Membership;
+  private readonly inbox: Inbox;
+  private readonly farewell: Farewell;
   /** Every open link, whether bound or not. */
   private readonly links = new Set<Link>();
   private readonly bound = new Set<Link>();
-  private readonly dialledFor = new Map<Link, DialTarget>();
-  private readonly acknowledgedWaiters = new Set<() => void>();
   private keys: KeyRing | undefined;
-  private dialer: Dialer | undefined;
+  private reach: Reach | undefined;
   private discovery: DiscoveryLoop | undefined;
   private listener: Listener | undefined;
   private ownAddress: PeerAddress;
   private ownMember: Member | undefined;
-  private listed = new Map<string, ListedAddress>();
   private readonly readyChecks = new Set<() => void>();
-  /** Whom a dial or a handshake is under way to; made anew for each look at all targets. */
-  private readonly reached = new Set<string>();
-  /** After the goodbye began: links that were not told it yet. */
-  private readonly parting = new Set<Link>();
   private phase: 'new' | 'starting' | 'running' | 'leaving' | 'left' = 'new';
 
   constructor(
@@ -154,13 +141,28 @@ export class Mesh implements LinkOwner {
       onTick: () => this.onTick(),
     });
     this.membership = new Membership({ incarnation: this.incarnation, name: options.name }, this.clock, this.logger, {
-      onMember: (status, event) => this.onMember(status, event),
+      onMember: (status, event) => sink.onMember(status, event),
       onGap: (gap) => sink.onGap(gap),
-      onWanted: (peer) => this.onWanted(peer),
-      onHeard: () => this.dialer?.reconcile(),
+      onWanted: (peer) => this.reach?.want(peer),
+      onHeard: () => this.reach?.reconcile(),
       onViewChanged: () => this.view.changed(),
       onLeaver: (peer) => this.view.noteLeaver(peer),
       isOnThisHost: (host) => isThisHost(host, networkInterfaces()),
+    });
+    this.farewell = new Farewell(this.clock, {
+      get head() {
+        return log.head;
+      },
+      links: this.links,
+      bound,
+      flush: () => this.flush(),
+      pingAll: () => this.pingAll(),
+    });
+    this.inbox = new Inbox(sink, this.heartbeats, this.clock, {
+      get head() {
+        return log.head;
+      },
+      onAcknowledged: () => this.farewell.noteAcknowledged(),
     });
   }
 
@@ -204,17 +206,8 @@ export class Mesh implements LinkOwner {
       cluster: this.options.cluster,
       incarnation: this.incarnation,
     });
-    this.dialer = new Dialer(transport, this.clock, this.random, {
-      beforeReconcile: () => this.findReached(),
-      onDialling: ({ owner }) => void (owner !== undefined && this.reached.add(owner)),
-      wants: (target) => this.wants(target),
-      isObsolete: (target) => this.isObsolete(target),
-      onConnection: (connection, target) => {
-        const link = this.accept(connection, target.owner ?? '', target);
-        if (link === undefined) this.dialer?.noteFailure(target, 'busy');
-      },
-      onDialFailed: (target, kind, message) => this.onDialFailed(target, kind, message),
-    });
+    const reach = new Reach(transport, this.clock, this.random, this.logger, this.membership, this.makeReachOwner());
+    this.reach = reach;
     this.heartbeats.start();
     this.discovery = new DiscoveryLoop(
       this.options.discovery,
@@ -222,7 +215,7 @@ export class Mesh implements LinkOwner {
       this.clock,
       this.random,
       this.logger,
-      { onListed: (addresses, isComplete) => this.onListed(addresses, isComplete) },
+      { onListed: (addresses, isComplete) => reach.onListed(addresses, isComplete) },
     );
     void this.discovery.start();
   }
@@ -273,19 +266,11 @@ export class Mesh implements LinkOwner {
   }
 
   freshness(): Freshness {
-    const unproven: UnprovenAddress[] = [];
-    for (const target of this.dialer ?? []) {
-      if (target.listedBy === undefined || target.owner === this.incarnation) continue;
-      // Known peers are judged by their own proof.
-      const owner = target.owner === undefined ? undefined : this.membership.peers.get(target.owner);
-      if (owner?.isExpected === true || (owner === undefined && this.isLinkedAt(target.key))) continue;
-      unproven.push({ address: target.key, strategy: target.listedBy, outcome: target.outcome });
-    }
     return judgeFreshness(
       {
         unanswered: this.discovery?.unanswered ?? this.options.discovery.map(({ name }) => name),
         peers: [...this.membership.peers].filter((peer) => peer.isExpected),
-        unproven,
+        unproven: this.reach?.unproven() ?? [],
         slowestHandler: this.sink.slowestHandler(),
       },
       this.clock.now(),
@@ -321,12 +306,7 @@ export class Mesh implements LinkOwner {
     return {
       log: { head: this.log.head, first: this.log.first(this.clock.now()), bytes: this.log.bytes },
       links,
-      discovery: [...(this.dialer ?? [])].map((target) => ({
-        address: target.key,
-        strategy: target.listedBy,
-        outcome: target.outcome,
-        member: target.owner === undefined ? undefined : this.member(target.owner)?.name,
-      })),
+      discovery: this.reach?.stats((incarnation) => this.member(incarnation)?.name) ?? [],
       overruns: this.outbox.overruns,
     };
   }
@@ -337,16 +317,16 @@ export class Mesh implements LinkOwner {
     const wasRunning = this.phase === 'running';
     this.phase = 'leaving';
     this.checkReady();
-    this.dialer?.close();
+    this.reach?.close();
     // Withdrawing may be slow; peers should hear goodbye meanwhile.
     const withdrawn = this.discovery?.stop();
-    if (wasRunning) await this.drain();
+    if (wasRunning) await this.farewell.drain(this.options.limits.leaveTimeoutMs);
     this.phase = 'left';
     this.ownMember = undefined;
     this.heartbeats.close();
     this.view.close();
     this.listener?.close();
-    await this.sayGoodbye();
+    await this.farewell.say();
     await withdrawn;
   }
 
@@ -407,8 +387,7 @@ export class Mesh implements LinkOwner {
     if (hello.to === this.incarnation && hello.have > this.log.head) {
       throw new ProtocolError(`the peer claims to have ${hello.have} of our ${this.log.head} publications`);
     }
-    const target = this.dialledFor.get(link);
-    if (target !== undefined) target.owner = hello.incarnation;
+    this.reach?.identify(link, hello.incarnation);
     return undefined;
   }
 
@@ -437,8 +416,7 @@ export class Mesh implements LinkOwner {
     link.acknowledgedAtBind = peer.acknowledged = Math.max(peer.acknowledged, link.hello.have);
     this.bound.add(link);
     if (previous !== undefined) previous.reject({ code: 'duplicate-link', text: 'replaced by a newer link' });
-    const target = this.dialledFor.get(link);
-    if (target !== undefined) this.dialer?.noteLinked(target);
+    this.reach?.noteBound(link);
     this.greet(link);
     peer.learnHead(link.hello.head, now);
     if (link.isDialled) this.heartbeats.ping(link);
@@ -471,7 +449,7 @@ export class Mesh implements LinkOwner {
     return { host: isUsable ? host : remote.host, port };
   }
 
-  private accept(connection: Connection, expected: string, target?: DialTarget): Link | undefined {
+  private accept(connection: Connection, expected: string): Link | undefined {
     if (this.isLeaving || this.links.size >= MAX_LINKS) {
       connection.destroy(this.isLeaving ? 'leaving' : `${MAX_LINKS} links are open already`);
       return undefined;
@@ -479,17 +457,13 @@ export class Mesh implements LinkOwner {
     const link = new Link(connection, this, expected);
     if (link.isClosed) return undefined;
     this.links.add(link);
-    if (target !== undefined) this.dialledFor.set(link, target);
     return link;
   }
 
   onClosed(link: Link, reason: string): void {
     this.links.delete(link);
-    this.parting.delete(link);
     const wasBound = this.bound.delete(link);
-    const target = this.dialledFor.get(link);
-    this.dialledFor.delete(link);
-    if (target !== undefined) this.noteLinkEnded(link, target, wasBound);
+    this.reach?.noteClosed(link, wasBound);
     const { peer } = link;
     if (peer !== undefined && peer.link === link) {
       peer.link = undefined;
@@ -499,8 +473,8 @@ export class Mesh implements LinkOwner {
       if (!this.isLeaving) this.onLinkLost(peer, link, reason);
     } else if (!wasBound && !link.saidGoodbye) this.logFailedHandshake(link, reason);
     this.outbox.noteProgress();
-    this.notifyAcknowledged();
-    if (!this.isLeaving) this.dialer?.reconcile();
+    this.farewell.noteClosed(link);
+    if (!this.isLeaving) this.reach?.reconcile();
     this.checkReady();
   }
 
@@ -512,7 +486,7 @@ export class Mesh implements LinkOwner {
 
   private breakOff(peer: Peer, link: Link, reason: string): void {
     this.membership.suspect(peer, reason);
-    if (peer.isExpected) this.redial(peer, link, reason);
+    if (peer.isExpected) this.reach?.redial(peer, link, reason);
   }
 
   /**
@@ -526,35 +500,8 @@ export class Mesh implements LinkOwner {
       peer.isRelinking = false;
       if (peer.link !== undefined || this.isLeaving) return;
       this.breakOff(peer, link, 'the link was replaced by one that never began');
-      this.dialer?.reconcile();
+      this.reach?.reconcile();
     });
-  }
-
-  private noteLinkEnded(link: Link, target: DialTarget, wasBound: boolean): void {
-    const outcome: DialOutcome = link.saidGoodbye ? 'left' : (link.rejection?.code ?? 'closed');
-    if (outcome === 'self') target.owner = this.incarnation;
-    // The peer holds another link. Where we do not, it is half-open, and the peer will notice: no hurry.
-    if (outcome === 'duplicate-link' && link.peer?.link !== undefined) this.dialer?.noteEnded(target, 'duplicate-link');
-    else if (wasBound) this.dialer?.noteEnded(target, 'closed');
-    else this.dialer?.noteFailure(target, outcome);
-  }
-
-  /**
-   * At once when the link was of use; with back-off when links keep breaking before anything came of them: a fault that
-   * repeats, such as bytes that one end does not accept, must not become a storm.
-   */
-  private redial(peer: Peer, link: Link, reason: string): void {
-    const target = this.dialer?.target(peer.address);
-    if (target === undefined || this.dialer === undefined) return;
-    target.owner = peer.incarnation;
-    const age = this.clock.now() - link.boundAt;
-    const wasOfUse =
-      age >= OF_USE_AFTER_MS || peer.last > link.receivedAtBind || peer.acknowledged > link.acknowledgedAtBind;
-    const isBadBytes = reason.startsWith('protocol error');
-    if (wasOfUse && !isBadBytes) this.dialer.noteSteady(target);
-    else if (target.attempts > 0 || isBadBytes) return this.dialer.noteFailure(target, 'closed');
-    else target.attempts++;
-    this.dialer.noteEnded(target, 'closed');
   }
 
   private logFailedHandshake(link: Link, reason: string): void {
@@ -569,7 +516,7 @@ export class Mesh implements LinkOwner {
 
   onWritten(link: Link): void {
     this.outbox.noteProgress();
-    if (this.parting.has(link) && link.isCaughtUp) this.part(link);
+    this.farewell.noteWritten(link);
   }
 
   // ---- links: frames ----------------------------------------------------------------------------------------------
@@ -578,7 +525,7 @@ export class Mesh implements LinkOwner {
     const { peer } = link;
     if (peer === undefined) throw new ProtocolError('a frame before the link is known');
     if (type === FRAME_PUBLICATION) {
-      if (peer.link === link && link.hasServed) this.onPublication(link, peer, bytes, start, end);
+      if (peer.link === link && link.hasServed) this.inbox.onPublication(link, peer, bytes, start, end);
       else this.assertUnbound(link, peer, type);
       return;
     }
@@ -590,13 +537,12 @@ export class Mesh implements LinkOwner {
     if (peer.link !== link || !link.hasStarted) return this.assertUnbound(link, peer, type);
     switch (type) {
       case FRAME_SKIP:
-        return this.onSkip(link, peer, readNumber(bytes, start, end));
+        return this.inbox.onSkip(link, peer, readNumber(bytes, start, end));
       case FRAME_GAP:
-        if (!link.hasServed) throw new ProtocolError('a gap before SERVES');
-        return this.onGap(link, peer, readGap(bytes, start, end));
+        return this.inbox.onGap(link, peer, readGap(bytes, start, end));
       case FRAME_PING:
       case FRAME_PONG:
-        return this.onHeartbeat(link, peer, type, readHeartbeat(bytes, start, end));
+        return this.inbox.onHeartbeat(link, peer, type, readHeartbeat(bytes, start, end));
       case FRAME_CONFIRM: {
         const { seq, outcome } = readConfirm(bytes, start, end);
         return this.sink.onConfirm(peer.member, seq, outcome);
@@ -634,70 +580,7 @@ export class Mesh implements LinkOwner {
       link.hasStarted = true;
       this.membership.supersede((other) => addressKey(other.address) === addressKey(peer.address), peer);
     } else if (peer.link !== link) return;
-    if (!peer.hasStarted) {
-      peer.hasStarted = true;
-      peer.metHead = link.hello.head;
-      if (peer.last === 0) peer.last = Math.max(0, seq - 1);
-      peer.proveFreshness();
-    }
-    if (seq < 1 || seq > peer.last + 1) {
-      throw new ProtocolError(`START at ${seq} although ${peer.last} was the last and no gap was told`);
-    }
-    link.receiveNext = seq;
-  }
-
-  private onPublication(link: Link, peer: Peer, bytes: Buffer, start: number, end: number): void {
-    const seq = link.receiveNext++;
-    this.heartbeats.noteReceived(link);
-    if (seq <= peer.last) {
-      link.duplicates++;
-      return;
-    }
-    peer.last = seq;
-    peer.received++;
-    peer.proveFreshness();
-    this.sink.onPublication(peer.member, seq, bytes, start, end, seq <= peer.metHead);
-  }
-
-  private onSkip(link: Link, peer: Peer, count: number): void {
-    link.receiveNext += count;
-    if (link.receiveNext - 1 > peer.last) {
-      peer.last = link.receiveNext - 1;
-      peer.proveFreshness();
-    }
-  }
-
-  private onGap(link: Link, peer: Peer, gap: { to: number; reason: GapReason; missed: number }): void {
-    // What an earlier link delivered between our HELLO and now, and this one did not repeat yet. Numbers that were for others
-    // are in neither count.
-    const known = link.receiveNext <= peer.last ? peer.received - link.receivedAtHello - link.duplicates : 0;
-    link.receiveNext = gap.to + 1;
-    if (gap.to <= peer.last) return;
-    peer.last = gap.to;
-    peer.proveFreshness();
-    const missed = Math.max(0, gap.missed - Math.max(0, known));
-    // Everything in between was meant for others: nothing is missing here.
-    if (missed === 0) return;
-    this.sink.onGap({ from: peer.member, reason: gap.reason, missed });
-  }
-
-  private onHeartbeat(
-    link: Link,
-    peer: Peer,
-    type: typeof FRAME_PING | typeof FRAME_PONG,
-    beat: { id: number; head: number; ack: number; nextMs: number },
-  ): void {
-    const now = this.clock.now();
-    peer.nextMs = boundedNextMs(beat.nextMs);
-    peer.learnHead(beat.head, now);
-    if (beat.ack > this.log.head)
-      throw new ProtocolError(`the peer acknowledges ${beat.ack} of ${this.log.head} publications`);
-    if (beat.ack > peer.acknowledged) {
-      peer.acknowledged = beat.ack;
-      this.notifyAcknowledged();
-    }
-    if (type === FRAME_PING) this.heartbeats.pong(link, beat.id);
-    else if (beat.id !== 0 && beat.id === link.pingId) link.roundTripMs = now - link.pingSentAt;
+    this.inbox.onStart(link, peer, seq);
   }
 
   private onBye(link: Link, peer: Peer, { head, missed }: { head: number; missed: number }): void {
@@ -710,102 +593,20 @@ export class Mesh implements LinkOwner {
 
   // ---- finding peers ----------------------------------------------------------------------------------------------
 
-  private wants(target: DialTarget): boolean {
-    if (this.isLeaving) return false;
-    const { owner } = target;
-    if (this.isShakingHands(target)) return false;
-    if (owner === undefined) return target.listedBy !== undefined && !this.isLinkedAt(target.key);
-    if (owner === this.incarnation) return false;
-    const peer = this.membership.peers.get(owner);
-    if (peer === undefined) return target.listedBy !== undefined;
-    if (peer.link !== undefined || peer.isRelinking || this.reached.has(owner)) return false;
-    // Whoever was there is gone: someone new may come, if discovery still lists the address.
-    return peer.isExpected || target.listedBy !== undefined;
-  }
-
-  private isObsolete(target: DialTarget): boolean {
-    if (target.listedBy !== undefined) return false;
-    const peer = target.owner === undefined ? undefined : this.membership.peers.get(target.owner);
-    return peer === undefined || (!peer.isExpected && peer.link === undefined);
-  }
-
-  private isLinkedAt(key: string): boolean {
-    for (const link of this.bound) if (link.peer !== undefined && addressKey(link.peer.address) === key) return true;
-    return this.ownKey === key;
-  }
-
-  private get ownKey(): string {
-    return addressKey(this.ownAddress);
-  }
-
-  private isShakingHands(target: DialTarget): boolean {
-    for (const [link, pending] of this.dialledFor) if (pending === target && link.boundAt === 0) return true;
-    return false;
-  }
-
-  /** A peer may be known under several addresses: one dial at a time is enough. */
-  private findReached(): void {
-    this.reached.clear();
-    for (const { owner, isDialling } of this.dialer ?? [])
-      if (isDialling && owner !== undefined) this.reached.add(owner);
-    for (const [link, { owner }] of this.dialledFor)
-      if (link.boundAt === 0 && owner !== undefined) this.reached.add(owner);
-  }
-
-  private onWanted(peer: Peer): void {
-    const target = this.dialer?.target(peer.address);
-    if (target === undefined || target.owner === peer.incarnation) return;
-    target.owner = peer.incarnation;
-    if (this.incarnation > peer.incarnation) {
-      target.notBefore = Math.max(target.notBefore, this.clock.now() + HIGHER_DIALS_AFTER_MS);
-    }
-  }
-
-  private onListed(addresses: readonly ListedAddress[], isComplete: boolean): void {
-    this.listed = new Map(addresses.map((listed) => [addressKey(listed.address), listed]));
-    for (const target of this.dialer ?? []) target.listedBy = this.listed.get(target.key)?.strategy;
-    for (const { address, strategy } of addresses) {
-      const target = this.dialer?.target(address);
-      if (target !== undefined) target.listedBy = strategy;
-    }
-    if (isComplete) this.membership.noteListed((peer) => this.isListed(peer));
-    this.dialer?.reconcile();
-    this.checkReady();
-  }
-
-  /** A peer is listed under its own address, or under one at which we found it. */
-  private isListed(peer: Peer): boolean {
-    if (this.listed.has(addressKey(peer.address))) return true;
-    for (const target of this.dialer ?? [])
-      if (target.owner === peer.incarnation && target.listedBy !== undefined) return true;
-    return false;
-  }
-
-  /** What a person was told about an address, so that it is told once. */
-  private readonly toldOf = new WeakMap<DialTarget, DialFailureKind>();
-
-  private onDialFailed(target: DialTarget, kind: DialFailureKind, message: string): void {
-    const mend = DIAL_MENDS[kind];
-    if (mend === undefined || target.attempts === 1 || this.toldOf.get(target) !== kind) {
-      const level = mend === undefined ? 'debug' : 'warn';
-      this.logger[level](`Cannot link with ${target.key}: ${printable(message)}.${mend ?? ''}`, { outcome: kind });
-      if (mend !== undefined) this.toldOf.set(target, kind);
-    }
-    const peer = target.owner === undefined ? undefined : this.membership.peers.get(target.owner);
-    if (peer !== undefined && peer.link === undefined) {
-      peer.failedDials++;
-      if (kind === 'refused') peer.noteRefusal(this.clock.now());
-      this.membership.judge(peer);
-    }
-    this.checkReady();
+  private makeReachOwner(): ReachOwner {
+    return {
+      incarnation: this.incarnation,
+      bound: this.bound,
+      ownAddress: () => this.ownAddress,
+      isLeaving: () => this.isLeaving,
+      onConnection: (connection, { owner }) => this.accept(connection, owner ?? ''),
+      onChanged: () => this.checkReady(),
+    };
   }
 
   private isFormed(): boolean {
     if (this.discovery?.hasFinishedRound !== true) return false;
-    for (const target of this.dialer ?? []) {
-      if (this.isShakingHands(target)) return false;
-      if (target.attempts === 0 && this.wants(target)) return false;
-    }
+    if (this.reach?.isSettled !== true) return false;
     for (const link of this.bound) if (link.peer?.status !== 'up') return false;
     for (const peer of this.membership.peers) {
       if (peer.status === 'heard-of' && peer.failedDials === 0) return false;
@@ -834,91 +635,15 @@ export class Mesh implements LinkOwner {
   // ---- time and goodbye -------------------------------------------------------------------------------------------
 
   private onTick(): void {
-    const now = this.clock.now();
-    this.log.expire(now);
+    this.log.expire(this.clock.now());
     this.membership.judgeAll();
-    for (const [link, target] of this.dialledFor) {
-      if (link.boundAt > 0 && target.attempts > 0 && now - link.boundAt >= STEADY_AFTER_MS)
-        this.dialer?.noteSteady(target);
-    }
-    this.dialer?.reconcile();
-  }
-
-  private onMember(status: MemberStatus, event: { readonly member: Member; readonly reason: string }): void {
-    this.sink.onMember(status, event);
-  }
-
-  private async drain(): Promise<void> {
-    this.flush();
-    this.pingAll();
-    const isDrained = (): boolean => {
-      for (const link of this.bound) if ((link.peer?.acknowledged ?? 0) < this.log.head) return false;
-      return true;
-    };
-    if (isDrained()) return;
-    await new Promise<void>((resolve) => {
-      const timer = this.clock.after(this.options.limits.leaveTimeoutMs, () => {
-        // What was acknowledged while we stalled is still in the sockets.
-        this.clock.afterPoll(() => check(true));
-      });
-      const check = (isTimeUp = false): void => {
-        if (!isTimeUp && !isDrained()) return;
-        timer.cancel();
-        this.acknowledgedWaiters.delete(check);
-        resolve();
-      };
-      this.acknowledgedWaiters.add(check);
-    });
-  }
-
-  private notifyAcknowledged(): void {
-    for (const waiter of this.acknowledgedWaiters) waiter();
+    this.reach?.tick();
   }
 
   private checkReady(): void {
     for (const check of this.readyChecks) check();
   }
-
-  /** The goodbye comes behind everything that was accepted, as far as a link takes it in time. */
-  private async sayGoodbye(): Promise<void> {
-    const connections = new Set([...this.links].map(({ connection }) => connection));
-    const allClosed = new Promise<void>((resolve) => {
-      if (connections.size === 0) resolve();
-      for (const connection of connections) {
-        connection.onClosed(() => {
-          connections.delete(connection);
-          if (connections.size === 0) resolve();
-        });
-      }
-    });
-    for (const link of this.links) {
-      if (this.bound.has(link)) this.parting.add(link);
-      else link.end('leaving');
-    }
-    this.outbox.flush();
-    for (const link of [...this.parting]) if (link.isCaughtUp) this.part(link);
-    const timer = this.clock.after(GOODBYE_MS, () => {
-      for (const link of [...this.parting]) this.part(link);
-    });
-    await allClosed;
-    timer.cancel();
-    this.bound.clear();
-  }
-
-  private part(link: Link): void {
-    this.parting.delete(link);
-    link.send(byeFrame(this.log.head, link.unsent));
-    link.end('leaving');
-  }
 }
-
-/** Failures of a dial that only a person can mend, and how. */
-const DIAL_MENDS: Partial<Record<DialFailureKind, string>> = {
-  unauthenticated: ' Give every node the same cookie.',
-  foreign:
-    ' Probably something else than Rookery answers there, such as an HTTP server: list the port on which that node ' +
-    'listens for the mesh (listen.port).',
-};
 
 function leftError(): ClusterError {
   return new ClusterError(

@@ -1,0 +1,246 @@
+/** Whom we can reach, and how: addresses from discovery and from members, against the links that are there. */
+import { addressKey, type PeerAddress } from 'rookery/discovery';
+import { type Clock, type Logger, printable, type Random } from '@rookery/runtime';
+import type { UnprovenAddress } from '../freshness.js';
+import type { Link } from '../link/link.js';
+import type { Membership } from '../membership/membership.js';
+import type { Peer } from '../membership/peer.js';
+import type { DialStats } from '../mesh-stats.js';
+import type { Connection, DialFailureKind, Transport } from '../transport/transport.js';
+import { Dialer, type DialerOwner, type DialOutcome, type DialTarget } from './dialer.js';
+import type { ListedAddress } from './discovery-loop.js';
+
+/** Who learned of a member from another one dials first if its incarnation is the lower, else after this time. */
+const HIGHER_DIALS_AFTER_MS = 500;
+/** A link that stood this long resets the back-off of its address. */
+const STEADY_AFTER_MS = 10_000;
+/** A link that stood this long was of use, even if nothing was published. */
+const OF_USE_AFTER_MS = 1_000;
+
+/** Failures of a dial that only a person can mend, and how. */
+const DIAL_MENDS: Partial<Record<DialFailureKind, string>> = {
+  unauthenticated: ' Give every node the same cookie.',
+  foreign:
+    ' Probably something else than Rookery answers there, such as an HTTP server: list the port on which that node ' +
+    'listens for the mesh (listen.port).',
+};
+
+export interface ReachOwner {
+  readonly incarnation: string;
+  /** Where we listen ourselves. */
+  ownAddress(): PeerAddress;
+  isLeaving(): boolean;
+  readonly bound: ReadonlySet<Link>;
+  /** A dial led to a connection; undefined when there is no room for a link. */
+  onConnection(connection: Connection, target: DialTarget): Link | undefined;
+  /** What is known about an address changed. */
+  onChanged(): void;
+}
+
+export class Reach implements DialerOwner {
+  private readonly dialer: Dialer;
+  /** The targets of links that we dialled. */
+  private readonly dialledFor = new Map<Link, DialTarget>();
+  private listed = new Map<string, ListedAddress>();
+  /** Whom a dial or a handshake is under way to; made anew for each look at all targets. */
+  private readonly reached = new Set<string>();
+  /** What a person was told about an address, so that it is told once. */
+  private readonly toldOf = new WeakMap<DialTarget, DialFailureKind>();
+
+  constructor(
+    transport: Transport,
+    private readonly clock: Clock,
+    random: Random,
+    private readonly logger: Logger,
+    private readonly membership: Membership,
+    private readonly owner: ReachOwner,
+  ) {
+    this.dialer = new Dialer(transport, clock, random, this);
+  }
+
+  reconcile(): void {
+    this.dialer.reconcile();
+  }
+
+  close(): void {
+    this.dialer.close();
+  }
+
+  /** Discovery answered. `isComplete`: every strategy did, so what is absent is absent. */
+  onListed(addresses: readonly ListedAddress[], isComplete: boolean): void {
+    this.listed = new Map(addresses.map((listed) => [addressKey(listed.address), listed]));
+    for (const target of this.dialer) target.listedBy = this.listed.get(target.key)?.strategy;
+    for (const { address, strategy } of addresses) {
+      const target = this.dialer.target(address);
+      if (target !== undefined) target.listedBy = strategy;
+    }
+    if (isComplete) this.membership.noteListed((peer) => this.isListed(peer));
+    this.reconcile();
+    this.owner.onChanged();
+  }
+
+  /** A member told of `peer`; {@link reconcile} follows when it has told everything. */
+  want(peer: Peer): void {
+    const target = this.dialer.target(peer.address);
+    if (target === undefined || target.owner === peer.incarnation) return;
+    target.owner = peer.incarnation;
+    if (this.owner.incarnation > peer.incarnation) {
+      target.notBefore = Math.max(target.notBefore, this.clock.now() + HIGHER_DIALS_AFTER_MS);
+    }
+  }
+
+  /** The handshake told who is at the other end of `link`. */
+  identify(link: Link, incarnation: string): void {
+    const target = this.dialledFor.get(link);
+    if (target !== undefined) target.owner = incarnation;
+  }
+
+  noteBound(link: Link): void {
+    const target = this.dialledFor.get(link);
+    if (target !== undefined) this.dialer.noteLinked(target);
+  }
+
+  noteClosed(link: Link, wasBound: boolean): void {
+    const target = this.dialledFor.get(link);
+    if (target === undefined) return;
+    this.dialledFor.delete(link);
+    const outcome: DialOutcome = link.saidGoodbye ? 'left' : (link.rejection?.code ?? 'closed');
+    if (outcome === 'self') target.owner = this.owner.incarnation;
+    // The peer holds another link. Where we do not, it is half-open, and the peer will notice: no hurry.
+    if (outcome === 'duplicate-link' && link.peer?.link !== undefined) this.dialer.noteEnded(target, 'duplicate-link');
+    else if (wasBound) this.dialer.noteEnded(target, 'closed');
+    else this.dialer.noteFailure(target, outcome);
+  }
+
+  /**
+   * The link to `peer` broke. At once when it was of use; with back-off when links keep breaking before anything came of
+   * them: a fault that repeats, such as bytes that one end does not accept, must not become a storm.
+   */
+  redial(peer: Peer, link: Link, reason: string): void {
+    const target = this.dialer.target(peer.address);
+    if (target === undefined) return;
+    target.owner = peer.incarnation;
+    const age = this.clock.now() - link.boundAt;
+    const wasOfUse =
+      age >= OF_USE_AFTER_MS || peer.last > link.receivedAtBind || peer.acknowledged > link.acknowledgedAtBind;
+    const isBadBytes = reason.startsWith('protocol error');
+    if (wasOfUse && !isBadBytes) this.dialer.noteSteady(target);
+    else if (target.attempts > 0 || isBadBytes) return this.dialer.noteFailure(target, 'closed');
+    else target.attempts++;
+    this.dialer.noteEnded(target, 'closed');
+  }
+
+  /** Called now and then. */
+  tick(): void {
+    const now = this.clock.now();
+    for (const [link, target] of this.dialledFor) {
+      if (link.boundAt > 0 && target.attempts > 0 && now - link.boundAt >= STEADY_AFTER_MS)
+        this.dialer.noteSteady(target);
+    }
+    this.reconcile();
+  }
+
+  /** Whether every address is linked or has failed once. */
+  get isSettled(): boolean {
+    for (const target of this.dialer) {
+      if (this.isShakingHands(target)) return false;
+      if (target.attempts === 0 && this.wants(target)) return false;
+    }
+    return true;
+  }
+
+  /** Addresses that discovery lists, at which no peer is known: known ones are judged by their own proof. */
+  unproven(): UnprovenAddress[] {
+    const unproven: UnprovenAddress[] = [];
+    for (const { key, owner, listedBy, outcome } of this.dialer) {
+      if (listedBy === undefined || owner === this.owner.incarnation) continue;
+      const peer = owner === undefined ? undefined : this.membership.peers.get(owner);
+      if (peer?.isExpected === true || (peer === undefined && this.isLinkedAt(key))) continue;
+      unproven.push({ address: key, strategy: listedBy, outcome });
+    }
+    return unproven;
+  }
+
+  /** What came of every address. `nameOf` knows the names of incarnations, our own included. */
+  stats(nameOf: (incarnation: string) => string | undefined): DialStats[] {
+    return [...this.dialer].map(({ key, listedBy, outcome, owner }) => ({
+      address: key,
+      strategy: listedBy,
+      outcome,
+      member: owner === undefined ? undefined : nameOf(owner),
+    }));
+  }
+
+  // ---- from the dialer --------------------------------------------------------------------------------------------
+
+  beforeReconcile(): void {
+    this.reached.clear();
+    // A peer may be known under several addresses: one dial at a time is enough.
+    for (const { owner, isDialling } of this.dialer) if (isDialling && owner !== undefined) this.reached.add(owner);
+    for (const [link, { owner }] of this.dialledFor) {
+      if (link.boundAt === 0 && owner !== undefined) this.reached.add(owner);
+    }
+  }
+
+  onDialling({ owner }: DialTarget): void {
+    if (owner !== undefined) this.reached.add(owner);
+  }
+
+  wants(target: DialTarget): boolean {
+    if (this.owner.isLeaving() || this.isShakingHands(target)) return false;
+    const { owner } = target;
+    if (owner === undefined) return target.listedBy !== undefined && !this.isLinkedAt(target.key);
+    if (owner === this.owner.incarnation) return false;
+    const peer = this.membership.peers.get(owner);
+    if (peer === undefined) return target.listedBy !== undefined;
+    if (peer.link !== undefined || peer.isRelinking || this.reached.has(owner)) return false;
+    // Whoever was there is gone: someone new may come, if discovery still lists the address.
+    return peer.isExpected || target.listedBy !== undefined;
+  }
+
+  isObsolete(target: DialTarget): boolean {
+    if (target.listedBy !== undefined) return false;
+    const peer = target.owner === undefined ? undefined : this.membership.peers.get(target.owner);
+    return peer === undefined || (!peer.isExpected && peer.link === undefined);
+  }
+
+  onConnection(connection: Connection, target: DialTarget): void {
+    const link = this.owner.onConnection(connection, target);
+    if (link === undefined) this.dialer.noteFailure(target, 'busy');
+    else this.dialledFor.set(link, target);
+  }
+
+  onDialFailed(target: DialTarget, kind: DialFailureKind, message: string): void {
+    const mend = DIAL_MENDS[kind];
+    if (mend === undefined || target.attempts === 1 || this.toldOf.get(target) !== kind) {
+      const level = mend === undefined ? 'debug' : 'warn';
+      this.logger[level](`Cannot link with ${target.key}: ${printable(message)}.${mend ?? ''}`, { outcome: kind });
+      if (mend !== undefined) this.toldOf.set(target, kind);
+    }
+    const peer = target.owner === undefined ? undefined : this.membership.peers.get(target.owner);
+    if (peer !== undefined && peer.link === undefined) {
+      peer.failedDials++;
+      if (kind === 'refused') peer.noteRefusal(this.clock.now());
+      this.membership.judge(peer);
+    }
+    this.owner.onChanged();
+  }
+
+  private isLinkedAt(key: string): boolean {
+    for (const { peer } of this.owner.bound) if (peer !== undefined && addressKey(peer.address) === key) return true;
+    return addressKey(this.owner.ownAddress()) === key;
+  }
+
+  private isShakingHands(target: DialTarget): boolean {
+    for (const [link, pending] of this.dialledFor) if (pending === target && link.boundAt === 0) return true;
+    return false;
+  }
+
+  /** A peer is listed under its own address, or under one at which we found it. */
+  private isListed(peer: Peer): boolean {
+    if (this.listed.has(addressKey(peer.address))) return true;
+    for (const { owner, listedBy } of this.dialer)
+      if (owner === peer.incarnation && listedBy !== undefined) return true;
+    return false;
+  }
+}
