@@ -2,6 +2,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { dashboardController } from './dashboard.controller.js';
 
+const DEFAULT_PATH = 'cluster';
+
 export interface DashboardOptions {
   /** Where to serve it, below the application's global prefix. @default 'cluster' */
   readonly path?: string;
@@ -13,11 +15,15 @@ export interface DashboardOptions {
  * example with a global guard.
  *
  * @example
- * imports: [ClusterModule.forRoot(), DashboardModule.forRoot({ path: 'cluster' })]
+ * imports: [ClusterModule.forRoot(), DashboardModule.forRoot({ path: 'internal/cluster' })] // or DashboardModule, at /cluster
  */
-@Module({})
+@Module({ controllers: [dashboardController(DEFAULT_PATH)] })
 export class DashboardModule {
-  static forRoot({ path = 'cluster' }: DashboardOptions = {}): DynamicModule {
-    return { module: DashboardModule, controllers: [dashboardController(path)] };
+  /** As the class itself, at a path of your choice. */
+  static forRoot({ path = DEFAULT_PATH }: DashboardOptions = {}): DynamicModule {
+    return { module: ConfiguredDashboardModule, controllers: [dashboardController(path)] };
   }
 }
+
+@Module({})
+class ConfiguredDashboardModule {}

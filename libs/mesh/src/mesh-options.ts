@@ -1,4 +1,5 @@
 /** What a mesh can be told, what holds when it is not told, and every reason to refuse it, all at once. */
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { closest, type DiscoveryStrategy, local, type PeerAddress } from 'rookery/discovery';
 import { type Logger, type Random, stderrLogger } from '@rookery/runtime';
@@ -203,6 +204,11 @@ function resolveListen(value: unknown, isLocal: boolean, problems: string[]): Pe
   return { host: String(host), port: Number(port) };
 }
 
+function isDiallable(host: string): boolean {
+  if (host === '0.0.0.0' || host === '::') return false;
+  return isIP(host) !== 0 || /^[a-zA-Z0-9_](?:[a-zA-Z0-9_.-]{0,251}[a-zA-Z0-9_.])?$/.test(host);
+}
+
 function resolveAdvertise(value: unknown, problems: string[]): ResolvedMeshOptions['advertise'] {
   if (value === undefined) return undefined;
   if (!isObject(value)) {
@@ -211,8 +217,10 @@ function resolveAdvertise(value: unknown, problems: string[]): ResolvedMeshOptio
   }
   rejectUnknown('advertise.', value, ['host', 'port'], problems);
   const { host, port } = value;
-  if (typeof host !== 'string' || host === '' || host === '0.0.0.0' || host === '::') {
-    problems.push('advertise.host: must be an address or name that other nodes can dial.');
+  if (typeof host !== 'string' || !isDiallable(host)) {
+    problems.push(
+      'advertise.host: must be an address or name that other nodes can dial, without a scheme and without a port (that is advertise.port).',
+    );
   }
   if (port !== undefined && !isPort(port, 1)) problems.push('advertise.port: must be a port number from 1 to 65535.');
   return { host: String(host), port: port as number | undefined };

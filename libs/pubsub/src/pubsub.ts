@@ -181,7 +181,8 @@ export class PubSub implements MeshSink {
   }
 
   onGap(gap: Gap): void {
-    this.logger.warn(`Gap: publications of ${printable(gap.from.name)} are missing (${gap.reason}).`, {
+    const verb = gap.missed === undefined ? 'may be' : 'are';
+    this.logger.warn(`Gap: publications of ${printable(gap.from.name)} ${verb} missing (${gap.reason}).`, {
       missed: gap.missed ?? 'unknown',
     });
     this.watchers.tellGap(gap, undefined);

@@ -27,6 +27,16 @@ describe('DnsAnswers', () => {
     expect(merge(answers, { a: found(), b: failed('A b') })).toEqual(['3']);
   });
 
+  it('says once that nobody is listed under a name, and once that somebody is again', () => {
+    const answers = new DnsAnswers();
+    const lines: string[] = [];
+    const note = (message: string): void => void lines.push(message.slice(0, 40));
+    answers.logger = { ...silentLogger, warn: note, info: note };
+    for (const answer of [found(), found(), found('1'), found('2'), found(), found()]) merge(answers, { app: answer });
+    const nobody = "DNS lists nobody under 'app': the name does not exist".slice(0, 40);
+    expect(lines).toEqual([nobody, "DNS lists somebody under 'app' now.", nobody]);
+  });
+
   it('goes on without a name that has failed from the start', () => {
     expect(merge(new DnsAnswers(), { a: failed('A a'), b: found('1') })).toEqual(['1']);
   });
@@ -53,7 +63,7 @@ describe('DnsAnswers', () => {
     merge(answers, partly);
     merge(answers, partly);
     expect(warnings).toEqual([expect.stringContaining('no answer to A b (ESERVFAIL)')]);
-    merge(answers, { a: found('1'), b: found() });
+    merge(answers, { a: found('1'), b: found('2') });
     merge(answers, partly);
     expect(warnings).toHaveLength(2);
   });

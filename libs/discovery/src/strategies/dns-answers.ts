@@ -12,6 +12,8 @@ export class DnsAnswers {
   /** Set once there is one; strategies are made before they are lent a logger. */
   logger: Logger = silentLogger;
   private readonly known = new Map<string, readonly PeerAddress[]>();
+  /** Names under which nobody was listed at last. */
+  private readonly empty = new Set<string>();
   private logged = '';
 
   /**
@@ -24,9 +26,27 @@ export class DnsAnswers {
     const failures = [...answers.values()].flatMap((answer) => answer.failures);
     const answered = [...answers].filter(([, answer]) => isAnswer(answer));
     if (answered.length === 0) throw lookupFailed(names, failures, servers);
-    for (const [name, { addresses }] of answered) this.known.set(name, addresses);
+    for (const [name, { addresses }] of answered) {
+      this.known.set(name, addresses);
+      this.logEmptiness(name, addresses.length === 0);
+    }
     this.logPartialFailure(failures, servers);
     return names.flatMap((name) => this.known.get(name) ?? []);
+  }
+
+  /** A name that is misspelt looks like one that nobody is behind yet: a node that stays alone for it must say so. */
+  private logEmptiness(name: string, isEmpty: boolean): void {
+    if (isEmpty === this.empty.has(name)) return;
+    if (isEmpty) {
+      this.empty.add(name);
+      this.logger.warn(
+        `DNS lists nobody under '${name}': the name does not exist, or has no such records. This node meets nobody there ` +
+          'until it does. If that goes on, check the name; search domains do not apply, so write it in full.',
+      );
+    } else {
+      this.empty.delete(name);
+      this.logger.info(`DNS lists somebody under '${name}' now.`);
+    }
   }
 
   private logPartialFailure(failures: readonly LookupFailure[], servers: readonly string[]): void {

@@ -167,7 +167,8 @@ export class Membership {
     this.owner.onViewChanged();
     if (!peer.isAnnounced) return;
     peer.isAnnounced = false;
-    this.logger.info(`${label(peer)} ${status === 'lost' ? 'is lost' : 'left'}: ${reason}.`);
+    if (status === 'lost') this.logger.warn(`${label(peer)} is lost: ${reason}.`);
+    else this.logger.info(`${label(peer)} left: ${reason}.`);
     this.owner.onMember(status, { member: peer.member, reason });
   }
 

@@ -153,12 +153,12 @@ export class TlsTransport implements Transport {
     };
   }
 
-  private noteFailure(from: string, error: Error): void {
+  private noteFailure(from: string, error: Error & { readonly reason?: string }): void {
     this.failures++;
     const now = this.clock.now();
     if (now - this.loggedFailureAt < FAILURE_LOG_INTERVAL_MS) return;
     this.logger.warn(
-      `Refused a connection from ${from} that did not authenticate: ${printable(error.message)}. ` +
+      `Refused a connection from ${from} that did not authenticate: ${printable(error.reason ?? error.message)}. ` +
         'A scanner, a probe on the wrong port, or a node with another cookie.',
       { refused: this.failures },
     );
