@@ -210,6 +210,7 @@ describe('npm start', () => {
       expect(await refused.exited).toEqual([1, null]);
       expect(refused.output.text).toContain(`Port ${port} of 127.0.0.1 is taken by something else`);
       expect(refused.output.text).toContain('PLAYGROUND_PORT=');
+      expect(refused.output.text).not.toContain('EADDRINUSE');
     },
     LIMIT,
   );
