@@ -11,8 +11,8 @@ const form = document.getElementById('new-flag');
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
   const { key, description, enabled } = form.elements;
-  const change = { enabled: enabled.checked, description: description.value, ...chosenApi() };
-  if (await actions.putFlag(key.value, change)) form.reset();
+  const flag = { enabled: enabled.checked, description: description.value, ...chosenApi() };
+  if (await actions.createFlag(key.value, flag)) form.reset();
 });
 
 export function showFlags({ replicas, flags, flagsNotShown }) {
