@@ -2,10 +2,10 @@
  * Turns what the compiler wrote to `dist/rookery` into the npm package `rookery`: adds the manifest and the papers, and
  * makes sure that nothing in it refers to anything outside but Node and the peer dependencies.
  */
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
-import ts from 'typescript';
+import { importsOf } from './imports.mjs';
 import { faces, peers, readJson, root, subpaths } from './layers.mjs';
 
 const target = join(root, 'dist/rookery');
@@ -63,7 +63,7 @@ function compiledFiles() {
 
 function checkFile(file) {
   if (/\.spec\./.test(file) || (/\.ts$/.test(file) && !/\.d\.ts$/.test(file))) return [`${file} does not belong there`];
-  return importsOf(file).flatMap((name) => {
+  return importsOf(join(target, file)).flatMap((name) => {
     const packageName = name.split('/', name.startsWith('@') ? 2 : 1).join('/');
     if (isBuiltin(name) || peers.includes(packageName)) return [];
     if (faces.has(name)) return [`${file} imports ${name} under the name that only the sources have`];
@@ -72,10 +72,4 @@ function checkFile(file) {
     const found = existsSync(file.endsWith('.d.ts') ? path.replace(/\.js$/, '.d.ts') : path);
     return found ? [] : [`${file} imports ${name}, which is not in the package`];
   });
-}
-
-/** Every module that a file names, types such as `import('typeorm').DataSource` included; not `declare module 'rookery'`. */
-function importsOf(file) {
-  const { importedFiles, typeReferenceDirectives } = ts.preProcessFile(readFileSync(join(target, file), 'utf8'));
-  return [...importedFiles, ...typeReferenceDirectives].map(({ fileName }) => fileName);
 }

@@ -3,7 +3,7 @@
  * change, with what they were when the last complete build began. A file that was deleted counts as a change, too.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { root } from './layers.mjs';
 
@@ -34,6 +34,11 @@ export function isBuilt() {
 
 export function markBuilt(fingerprint) {
   writeFileSync(STAMP, fingerprint);
+}
+
+/** For a build that went wrong: what an earlier one left must not pass for good. */
+export function unmarkBuilt() {
+  rmSync(STAMP, { force: true });
 }
 
 function filesBelow(repository, folder) {

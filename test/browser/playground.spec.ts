@@ -24,7 +24,7 @@ describeWithBrowser('the playground in a browser', () => {
 
   beforeEach(async () => {
     page = await open(playground.url);
-    await page.getByText('5/5').waitFor();
+    await page.getByText(/^(\d+)\/\1$/).waitFor();
   }, LIMIT);
   afterEach(() => page.context().close());
 
@@ -93,6 +93,24 @@ describeWithBrowser('the playground in a browser', () => {
   );
 
   it(
+    'kills no replica with the second click of two on Start',
+    async () => {
+      await replica('landing-2').getByRole('button', { name: 'Kill' }).click();
+      const start = replica('landing-2').locator('button.start');
+      await replica('landing-2').locator('.buttons:not([inert])').and(page.locator(':has(.start:visible)')).waitFor();
+      const { x, y, width, height } = (await start.boundingBox())!;
+      const [right, middle] = [x + width - 8, y + height / 2];
+      await page.mouse.click(right, middle);
+      await replica('landing-2').locator('.kill:visible').waitFor();
+      await page.mouse.click(right, middle);
+      await page.getByText('5/5').waitFor();
+      expect((await playground.replica('landing-2')).state).toBe('up');
+      expect(complaints).toEqual([]);
+    },
+    LIMIT,
+  );
+
+  it(
     'stops a replica politely',
     async () => {
       await replica('api-2').getByRole('button', { name: 'Stop' }).click();
@@ -133,10 +151,40 @@ describeWithBrowser('the playground in a browser', () => {
   );
 
   it(
+    'does not create a flag over another one, and says so',
+    async () => {
+      await page.getByLabel('Key of the new flag').fill('sneaky');
+      await page.getByRole('button', { name: 'Create flag' }).click();
+      await page.getByText('There is a flag sneaky already').waitFor();
+      expect(await page.getByLabel('Key of the new flag').inputValue()).toBe('sneaky');
+      expect(await cells('sneaky').first().innerText()).toBe('on v1');
+    },
+    LIMIT,
+  );
+
+  it(
     'says why it does not do what cannot be done',
     async () => {
       await page.evaluate(`import('./actions.js').then(({ start }) => start('landing-2'))`);
       await page.getByText('landing-2 is up and cannot be started now.').waitFor();
+    },
+    LIMIT,
+  );
+
+  it(
+    'starts replicas up to a limit, and hints at the columns that have no place then',
+    async () => {
+      const add = page.getByRole('button', { name: '+ landing' });
+      expect(await page.locator('#flags-scroll').getAttribute('data-more')).toBe('false');
+      for (let count = 6; count <= 12; count++) {
+        await add.click();
+        await page.locator(`#replicas > :nth-child(${count})`).waitFor();
+      }
+      expect(await add.isDisabled()).toBe(true);
+      expect(await page.getByRole('button', { name: '+ api' }).getAttribute('title')).toContain('12 replicas');
+      await page.locator('#flags-scroll[data-more="true"]').waitFor();
+      await page.evaluate(`document.getElementById('flags-scroll').scrollTo(10_000, 0)`);
+      await page.locator('#flags-scroll[data-more="false"]').waitFor();
     },
     LIMIT,
   );

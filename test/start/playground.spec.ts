@@ -99,10 +99,25 @@ describe('npm start', () => {
   });
 
   it('creates a flag, and hands on what the api refuses', async () => {
-    await playground.put('/flags/brand-new', { enabled: true, description: 'x' }).expect(201);
+    await playground.post('/flags/brand-new', { enabled: true, description: 'x' }).expect(201);
     await playground.put('/flags/brand-new', { enabled: true, description: 'x'.repeat(201) }).expect(400);
     await playground.put('/flags/No!', { enabled: true }).expect(400);
     await playground.put('/flags/brand-new', { enabled: true, via: 'landing-1' }).expect(409);
+  });
+
+  it('creates no flag that exists already', async () => {
+    await playground.post('/flags/only-once', { enabled: true, description: 'the first' }).expect(201);
+    for (const via of ['api-1', 'api-2']) {
+      const { body } = await playground.post('/flags/only-once', { enabled: false, description: '', via }).expect(409);
+      expect(body).toMatchObject({
+        code: 'FLAG_EXISTS',
+        message: 'There is a flag only-once already: its switch changes it.',
+      });
+    }
+    for (const flag of await flagAt(await playground.view(), 'only-once')) {
+      expect(flag).toMatchObject({ enabled: true, description: 'the first', version: 1 });
+    }
+    await playground.put('/flags/only-once', { enabled: false }).expect(200);
   });
 
   it('changes nothing for another page, and serves nothing under another name', async () => {
@@ -210,6 +225,7 @@ describe('npm start', () => {
       expect(await refused.exited).toEqual([1, null]);
       expect(refused.output.text).toContain(`Port ${port} of 127.0.0.1 is taken by something else`);
       expect(refused.output.text).toContain('PLAYGROUND_PORT=');
+      expect(refused.output.text).not.toContain('EADDRINUSE');
     },
     LIMIT,
   );

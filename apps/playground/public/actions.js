@@ -8,6 +8,7 @@ export const start = (name) => send('POST', `replicas/${encodeURIComponent(name)
 export const stop = (name) => send('POST', `replicas/${encodeURIComponent(name)}/stop`);
 export const kill = (name) => send('POST', `replicas/${encodeURIComponent(name)}/kill`);
 export const add = (app) => send('POST', 'replicas', { app });
+export const createFlag = (key, flag) => send('POST', `flags/${encodeURIComponent(key)}`, flag);
 export const putFlag = (key, change) => send('PUT', `flags/${encodeURIComponent(key)}`, change);
 
 /** Resolves with whether it was done. */

@@ -7,12 +7,17 @@ const body = document.getElementById('flags-body');
 const more = document.getElementById('flags-more');
 const via = document.getElementById('via');
 const form = document.getElementById('new-flag');
+const scroll = document.getElementById('flags-scroll');
+
+scroll.addEventListener('scroll', showWhetherThereIsMore);
+const sizes = new ResizeObserver(showWhetherThereIsMore);
+for (const element of [scroll, scroll.firstElementChild]) sizes.observe(element);
 
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
   const { key, description, enabled } = form.elements;
-  const change = { enabled: enabled.checked, description: description.value, ...chosenApi() };
-  if (await actions.putFlag(key.value, change)) form.reset();
+  const flag = { enabled: enabled.checked, description: description.value, ...chosenApi() };
+  if (await actions.createFlag(key.value, flag)) form.reset();
 });
 
 export function showFlags({ replicas, flags, flagsNotShown }) {
@@ -27,6 +32,12 @@ export function showFlags({ replicas, flags, flagsNotShown }) {
   reconcile(body, flags, ({ key }) => key, createRow, updateRow);
   more.hidden = flagsNotShown === 0;
   setText(more, `and ${flagsNotShown} more flags`);
+}
+
+/** Columns beyond the right edge: the table fades out there. */
+function showWhetherThereIsMore() {
+  const { scrollWidth, clientWidth, scrollLeft } = scroll;
+  setAttribute(scroll, 'data-more', scrollWidth - clientWidth - scrollLeft > 1);
 }
 
 function chosenApi() {

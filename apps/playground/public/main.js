@@ -1,5 +1,4 @@
 /** Keeps the page current: every message of the stream is the whole view, and every part shows what concerns it. */
-import * as actions from './actions.js';
 import { showActivity } from './activity.js';
 import { setText } from './dom.js';
 import { showFlags } from './flags.js';
@@ -14,9 +13,6 @@ const connection = document.getElementById('connection');
 let silence;
 let stream;
 
-for (const button of document.querySelectorAll('[data-add]')) {
-  button.addEventListener('click', () => actions.add(button.dataset.add));
-}
 connect();
 
 function connect() {

@@ -2,10 +2,22 @@
 import * as actions from './actions.js';
 import { make, reconcile, setAttribute, setText } from './dom.js';
 
-const list = document.getElementById('replicas');
+/** Start and Kill share one place: what is clicked there next shall be what was seen before. */
+const SETTLE_MS = 1000;
 
-export function showReplicas({ replicas }) {
+const settling = new WeakMap();
+const list = document.getElementById('replicas');
+const adders = document.querySelectorAll('[data-add]');
+for (const adder of adders) adder.addEventListener('click', () => actions.add(adder.dataset.add));
+
+export function showReplicas({ replicas, maxReplicas }) {
   reconcile(list, replicas, ({ name }) => name, createReplica, updateReplica);
+  const isFull = replicas.length >= maxReplicas;
+  const why = `${maxReplicas} replicas are enough for one machine: start one of those that ended instead`;
+  for (const adder of adders) {
+    adder.disabled = isFull;
+    setAttribute(adder, 'title', isFull ? why : null);
+  }
 }
 
 function createReplica({ name, app }) {
@@ -66,10 +78,21 @@ function updateReplica(element, { app, state, pid, url, end, fresh, reasons, see
   const missed = sees.filter(({ status }) => status !== 'up');
   setText(part('missed'), missed.map(({ name, status }) => `${name} ${status}`).join(', '));
 
+  if (part('start').hidden !== runs && element.isConnected) settle(part('buttons'));
   part('start').hidden = runs;
   part('stop').hidden = !runs;
   part('kill').hidden = !runs;
   part('stop').disabled = state === 'stopping';
+}
+
+/** Ignores clicks for a while, so that the second one of a double click does not hit another button. */
+function settle(buttons) {
+  clearTimeout(settling.get(buttons));
+  buttons.inert = true;
+  settling.set(
+    buttons,
+    setTimeout(() => (buttons.inert = false), SETTLE_MS),
+  );
 }
 
 function createSight() {

@@ -4,6 +4,7 @@
  * its parts then lie where they look for them. It is no member of the cluster it shows.
  */
 import { relative } from 'node:path';
+import { ConsoleLogger, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { systemClock } from '@rookery/runtime';
@@ -23,6 +24,7 @@ import { configureWeb } from './web/web.js';
 
 /** Open pages are told that it is over, but nobody waits long for them. */
 const CLOSE_MS = 1_000;
+const LOG_LEVELS: LogLevel[] = ['error', 'warn'];
 
 const say = (words: string): void => void process.stdout.write(words);
 for (const stream of [process.stdout, process.stderr]) {
@@ -35,7 +37,7 @@ const config = configOrExit();
 const elsewhere = await runningAt(config.dataFolder);
 if (elsewhere !== undefined) refuse(text.alreadyRunningText(elsewhere));
 const app = await NestFactory.create<NestExpressApplication>(PlaygroundModule.forRoot(config), {
-  logger: ['error', 'warn'],
+  logger: LOG_LEVELS,
 });
 configureWeb(app);
 const url = await listenOrExit(app, config);
@@ -62,8 +64,10 @@ function configOrExit(): PlaygroundConfig {
 }
 
 async function listenOrExit(app: NestExpressApplication, { port }: PlaygroundConfig): Promise<string> {
+  app.useLogger(false); // A taken port is told of in words of our own; anything else is thrown.
   try {
     await app.listen(port, '127.0.0.1');
+    app.useLogger(new ConsoleLogger({ logLevels: LOG_LEVELS }));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     const taken = `http://127.0.0.1:${port}`;

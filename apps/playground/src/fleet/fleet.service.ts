@@ -9,7 +9,7 @@ import { requestJson } from '../json-request.js';
 import { PLAYGROUND_CONFIG } from '../playground.tokens.js';
 import { FleetError } from './errors.js';
 import { freePort } from './free-port.js';
-import { logTail } from './log-tail.js';
+import { lastLines, linesFromError, logTail } from './log-tail.js';
 import { isReady } from './readiness.js';
 import { describeExit, isRunning, type Replica, type ReplicaEvent, type Request, stateAfter } from './replica.js';
 import {
@@ -145,10 +145,10 @@ export class Fleet {
         void process.exited.then((exit) => this.#wasServing(entry, exit));
         return entry.replica;
       }
-      const lines = await logTail(this.logFile(name));
-      const wasTaken = lines.some((line) => line.includes('EADDRINUSE'));
+      const log = await logTail(this.logFile(name), process.logFrom);
+      const wasTaken = log.includes('EADDRINUSE');
       if (wasTaken && attempt < MAX_ATTEMPTS && entry.asked === undefined) continue;
-      return this.#ended(entry, exit, false, lines);
+      return this.#ended(entry, exit, false, linesFromError(log));
     }
   }
 
@@ -184,7 +184,7 @@ export class Fleet {
 
   async #wasServing(entry: Entry, exit: ReplicaExit): Promise<void> {
     const isCrash = entry.asked === undefined && exit.signal === null;
-    this.#ended(entry, exit, true, isCrash ? await logTail(this.logFile(entry.replica.name)) : []);
+    this.#ended(entry, exit, true, isCrash ? lastLines(await logTail(this.logFile(entry.replica.name))) : []);
   }
 
   #stop(entry: Entry): void {

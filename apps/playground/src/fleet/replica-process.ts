@@ -1,6 +1,6 @@
 /** One replica as a process: starts it, signals it, tells how it ended. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { App, Environment } from './replica-plan.js';
 
@@ -20,12 +20,15 @@ export interface ReplicaProcessOptions {
 
 export class ReplicaProcess {
   readonly exited: Promise<ReplicaExit>;
+  /** How long the log was before this process: other ones of the same name have written to it. */
+  readonly logFrom: number;
   readonly #child: ChildProcess;
 
   constructor({ app, environment, logFile }: ReplicaProcessOptions) {
     const application = new URL(`../../../${app}/src/main.js`, import.meta.url).href;
     const log = openSync(logFile, 'a');
     try {
+      this.logFrom = fstatSync(log).size;
       this.#child = fork(fileURLToPath(new URL('../replica.js', import.meta.url)), [application], {
         env: environment,
         execArgv: [],

@@ -3,8 +3,9 @@ import { meaningOf } from './end-requests.js';
 import { portTakenText, readyText } from './messages.js';
 
 describe('readyText', () => {
+  const common = { app: 'api', end: '' } as const;
+
   it('is one table and one address', () => {
-    const common = { app: 'api', end: '' } as const;
     const text = readyText({
       replicas: [
         { ...common, name: 'api-1', state: 'up', pid: 12345, url: 'http://127.0.0.1:3001' },
@@ -21,6 +22,17 @@ describe('readyText', () => {
       '',
       '  Open  http://127.0.0.1:3000',
     ]);
+  });
+
+  it('names no address when there is nothing to see', () => {
+    const text = readyText({
+      replicas: [{ ...common, name: 'api-1', state: 'dead', pid: undefined, url: undefined, end: 'did not come up' }],
+      url: 'http://127.0.0.1:3000',
+      logFolder: 'data/playground/logs',
+    });
+    expect(text).toContain('No replica came up.');
+    expect(text).toContain('data/playground/logs');
+    expect(text).not.toContain('http');
   });
 });
 

@@ -6,7 +6,7 @@ export function startingText(count: number): string {
   return `\n  Rookery playground: starting ${count} replicas\n`;
 }
 
-/** The one table and the one address to open. */
+/** The one table and the one address to open, if there is anything to see. */
 export function readyText({
   replicas,
   url,
@@ -19,8 +19,12 @@ export function readyText({
   const rows = replicas.map(({ name, pid, url, state, end }) =>
     state === 'up' ? [name, String(pid), url ?? ''] : [name, '-', `${state}: ${end}`],
   );
+  const shown = indented(table(['replica', 'pid', 'address'], rows));
+  if (replicas.every(({ state }) => state !== 'up')) {
+    return `\n${shown}\n\n  No replica came up.\n\n  Logs  ${logFolder}\n`;
+  }
   return `
-${indented(table(['replica', 'pid', 'address'], rows))}
+${shown}
 
   Open  ${url}
 
@@ -44,6 +48,7 @@ export function portTakenText(port: number): string {
 }
 
 export function endingText(count: number): string {
+  if (count === 0) return '\n';
   return `\n  Ending ${count} ${count === 1 ? 'replica' : 'replicas'}. Ctrl-C once more kills them at once.\n`;
 }
 

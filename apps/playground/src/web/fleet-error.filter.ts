@@ -8,6 +8,7 @@ const STATUS: Record<FleetErrorCode, HttpStatus> = {
   UNKNOWN_REPLICA: HttpStatus.NOT_FOUND,
   WRONG_STATE: HttpStatus.CONFLICT,
   TOO_MANY_REPLICAS: HttpStatus.CONFLICT,
+  FLAG_EXISTS: HttpStatus.CONFLICT,
   ENDING: HttpStatus.SERVICE_UNAVAILABLE,
 };
 
