@@ -510,7 +510,13 @@ describe('with confirm', () => {
 });
 
 describe('results that cannot be announced', () => {
-  it('are refused when they turn out to be an Observable, or the payload a promise', async () => {
+  it('are refused when they turn out to be an Observable or a generator, or the payload a promise', async () => {
+    function* numbers(): Generator<number> {
+      yield 1;
+    }
+    async function* asyncNumbers(): AsyncGenerator<number> {
+      yield await Promise.resolve(1);
+    }
     @Injectable()
     class Odd {
       @ClusterBroadcast('odd.said')
@@ -520,6 +526,18 @@ describe('results that cannot be announced', () => {
       @ClusterBroadcast('odd.said')
       async later() {
         return Promise.resolve(of(1));
+      }
+      @ClusterBroadcast('odd.said')
+      generator() {
+        return numbers();
+      }
+      @ClusterBroadcast('odd.said')
+      async generatorLater() {
+        return Promise.resolve(numbers());
+      }
+      @ClusterBroadcast('odd.said')
+      asyncGenerator() {
+        return asyncNumbers();
       }
       @ClusterBroadcast('odd.said', { payload: (n: number) => Promise.resolve(n) })
       mapped(): number {
@@ -532,6 +550,9 @@ describe('results that cannot be announced', () => {
 
     expect(() => app.get(Odd).observable()).toThrow(refusal);
     await expect(app.get(Odd).later()).rejects.toEqual(refusal);
+    expect(() => app.get(Odd).generator()).toThrow(refusal);
+    await expect(app.get(Odd).generatorLater()).rejects.toEqual(refusal);
+    expect(() => app.get(Odd).asyncGenerator()).toThrow(refusal);
     expect(() => app.get(Odd).mapped()).toThrow(refusal);
     expect(cluster.published).toEqual([]);
     await app.close();

@@ -128,6 +128,27 @@ describe('decorators are refused where they cannot work', () => {
       return Prices;
     }).toThrow(coded('CLUSTER_INVALID_RESULT', 'Prices.on', 'lastValueFrom'));
   });
+
+  it('a generator, and an async generator', () => {
+    expect(() => {
+      class Prices {
+        @ClusterBroadcast('price.changed')
+        *on(): Generator<number> {
+          yield 1;
+        }
+      }
+      return Prices;
+    }).toThrow(coded('CLUSTER_INVALID_RESULT', 'Prices.on', 'nothing has run yet'));
+    expect(() => {
+      class Prices {
+        @ClusterBroadcast('price.changed')
+        async *on(): AsyncGenerator<number> {
+          yield await Promise.resolve(1);
+        }
+      }
+      return Prices;
+    }).toThrow(coded('CLUSTER_INVALID_RESULT', 'Prices.on', 'nothing has run yet'));
+  });
 });
 
 describe('the application does not start', () => {

@@ -1,4 +1,5 @@
 /** What users rely on when they publish and subscribe, over real links. */
+import assert from 'node:assert/strict';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Gap, MeshNode } from 'rookery/mesh';
 import { closeAll, freePort, makeNode, pair, record, recordingLogger, startNode, until } from './support.js';
@@ -174,7 +175,11 @@ describe('an event', () => {
     ['', {}, 'CLUSTER_INVALID_TOPIC'],
     ['flag.*', {}, 'CLUSTER_INVALID_TOPIC'],
     ['t', { f: () => 1 }, 'CLUSTER_INVALID_PAYLOAD'],
+    ['flag.\ud800', {}, 'CLUSTER_INVALID_TOPIC'],
     ['t', Symbol('s'), 'CLUSTER_INVALID_PAYLOAD'],
+    ['t', { half: '\ud800' }, 'CLUSTER_INVALID_PAYLOAD'],
+    ['t', { proxy: new Proxy(new Map(), {}) }, 'CLUSTER_INVALID_PAYLOAD'],
+    ['t', new Proxy({}, { ownKeys: () => assert.fail('mine') }), 'CLUSTER_INVALID_PAYLOAD'],
     ['t', 'x'.repeat(2 ** 20), 'CLUSTER_PAYLOAD_TOO_LARGE'],
   ])('is refused at the call: %p %#', async (topic, payload, code) => {
     const node = await startNode('a', [await freePort()]);

@@ -28,17 +28,30 @@ describe('topics', () => {
     expect(overlaps(b, a)).toBe(expected);
   });
 
-  it.each(['', '.', 'a..b', '.a', 'a.', 'a b', 'a\u0000', 'x'.repeat(256), 'flag.*', '>', 'a.b*'])(
-    'refuses to publish to %p, with the mend',
-    (topic) => {
-      expect(() => encodeTopic(topic)).toThrow(expect.objectContaining({ code: 'CLUSTER_INVALID_TOPIC' }) as never);
-    },
-  );
+  it.each([
+    '',
+    '.',
+    'a..b',
+    '.a',
+    'a.',
+    'a b',
+    'a\u0000',
+    'x'.repeat(256),
+    'flag.*',
+    '>',
+    'a.b*',
+    'a.\ud800',
+    '\udc00',
+  ])('refuses to publish to %p, with the mend', (topic) => {
+    expect(() => encodeTopic(topic)).toThrow(expect.objectContaining({ code: 'CLUSTER_INVALID_TOPIC' }) as never);
+  });
 
   it('refuses what is no string, and patterns that can never match', () => {
     expect(() => encodeTopic(7 as never)).toThrow(/no string/);
     expect(() => checkPattern('a.>.b')).toThrow(/before its end/);
     expect(() => checkPattern('a.b>')).toThrow(/inside the segment/);
+    expect(() => checkPattern('a\ud800.>')).toThrow("The topic 'a\ufffd.>' has half of a surrogate pair");
+    expect(() => checkPattern('😀.>')).not.toThrow();
     expect(() => checkPattern('flag.*.>')).not.toThrow();
   });
 

@@ -1,4 +1,5 @@
 /** Topic names and patterns: segments parted by dots; `*` stands for one segment, `>` at the end for one or more. Pure. */
+import { toUSVString } from 'node:util';
 import { ClusterError, MAX_TOPIC_BYTES } from '@rookery/mesh';
 
 const SEPARATOR = '.';
@@ -33,6 +34,10 @@ function checkSegments(topic: unknown, what: string): asserts topic is string {
   if (typeof topic !== 'string')
     throw invalid(String(topic), `is no string. Give the ${what} as text, such as 'flag.changed'`);
   if (topic === '') throw invalid(topic, `is empty. Give the ${what} a name, such as 'flag.changed'`);
+  // In UTF-8 it would be another topic: no pattern of the same text would match.
+  if (toUSVString(topic) !== topic) {
+    throw invalid(toUSVString(topic), 'has half of a surrogate pair. Cut text between characters, not inside of one');
+  }
   if (Buffer.byteLength(topic) > MAX_TOPIC_BYTES) {
     throw invalid(`${topic.slice(0, 40)}...`, `is longer than ${MAX_TOPIC_BYTES} bytes. Put data into the payload`);
   }

@@ -1,4 +1,5 @@
 /** Publishes what a method returns. */
+import { types } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { decode, encode } from '@rookery/mesh';
 import { encodeTopic } from '@rookery/pubsub';
@@ -113,9 +114,10 @@ export function ClusterBroadcast(
       toPayload: options.payload as Broadcast['toPayload'],
       confirm: options.confirm === true ? {} : options.confirm || undefined,
     };
-    if (Reflect.getMetadata('design:returntype', target, name) === Observable) throw notAnnounceable(broadcast);
-    injectCluster(target);
     const method = descriptor.value as Method;
+    if (Reflect.getMetadata('design:returntype', target, name) === Observable) throw notAnnounceable(broadcast);
+    if (types.isGeneratorFunction(method)) throw notRunYet(broadcast);
+    injectCluster(target);
     descriptor.value = inTheGuiseOf(method, announcing(method, broadcast));
   };
 }
@@ -158,6 +160,7 @@ function announce(
   args: unknown[],
 ): Promise<void> | undefined {
   if (isObservable(result)) throw notAnnounceable(broadcast);
+  if (types.isGeneratorObject(result)) throw notRunYet(broadcast);
   const payload = broadcast.toPayload ? broadcast.toPayload(result, args) : result;
   if (payload === undefined) return undefined;
   if (isPromise(payload)) throw notAPayload(broadcast);
@@ -206,6 +209,14 @@ function notAnnounceable({ label, topic }: Broadcast): ClusterUsageError {
     'CLUSTER_INVALID_RESULT',
     `${label} returns an Observable, of which @ClusterBroadcast('${topic}') cannot know when it succeeded. ` +
       'Return a promise (lastValueFrom), or publish with cluster.publish(...) where the value is known.',
+  );
+}
+
+function notRunYet({ label, topic }: Broadcast): ClusterUsageError {
+  return new ClusterUsageError(
+    'CLUSTER_INVALID_RESULT',
+    `${label} returns a generator, of which nothing has run yet when @ClusterBroadcast('${topic}') would publish it. ` +
+      'Return the values, such as an array, or publish with cluster.publish(...) where each value is known.',
   );
 }
 

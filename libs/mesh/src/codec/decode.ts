@@ -284,10 +284,13 @@ function readExtensionBody(type: number, stop: number, depth: number): unknown {
   }
 }
 
+/** The list in an extension. Both are one level: only a list is read here, so that extensions cannot nest without depth. */
 function readNestedArray(depth: number): unknown[] {
-  const value = read(depth + 1);
-  if (!Array.isArray(value)) throw undecodable('an extension without its list');
-  return value as unknown[];
+  const tag = readUint8();
+  if (tag >= 0x90 && tag < 0xa0) return readArray(tag & 0x0f, depth);
+  if (tag === 0xdc) return readArray(readUint16(), depth);
+  if (tag === 0xdd) return readArray(readUint32(), depth);
+  throw undecodable('an extension without its list');
 }
 
 function makeError([name, message, ...rest]: unknown[]): Error {

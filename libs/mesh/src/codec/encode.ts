@@ -2,10 +2,12 @@
  * Values to bytes, in one pass: what cannot travel is refused with its path while it is being written, and nothing is
  * left behind. Writes straight into the caller's buffer, since a publication is encoded once, into the log.
  */
+import { types } from 'node:util';
 import { ClusterError } from '../errors.js';
+import { natureOf } from './nature.js';
+import { asRefused, invalidPayload, Refused, refusedKey } from './refusal.js';
 import {
   ARRAY_BUFFER_KIND,
-  ERROR_CLASSES,
   EXT_BIGINT,
   EXT_DATE,
   EXT_ERROR,
@@ -21,7 +23,7 @@ import {
 const SHORT_STRING = 40;
 
 // One encoder serves the whole process: encoding is synchronous and never re-entered (no user code runs in it except
-// getters, see `encodeInto`), and module variables are what the optimiser handles best on this hot path.
+// getters and their like, see `encodeInto`), and module variables are what the optimiser handles best on this hot path.
 let bytes: Buffer = Buffer.alloc(0);
 let view: DataView = new DataView(bytes.buffer);
 let position = 0;
@@ -31,6 +33,15 @@ let busy = false;
 class NoRoom extends Error {}
 const noRoom = new NoRoom('no room');
 
+/** Reads no code unit of a text that V8 holds in Latin-1. TypeScript knows it from ES2024 on only. */
+const WELL_FORMED = String.prototype as unknown as { isWellFormed(this: string): boolean };
+
+/** The getter that says which typed array something is, of whichever realm, and undefined for a proxy of one. */
+const TYPED_ARRAY_NAME = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)!;
+
 const views = new WeakMap<ArrayBufferLike, DataView>();
 
 /**
@@ -38,7 +49,7 @@ const views = new WeakMap<ArrayBufferLike, DataView>();
  * @throws ClusterError `CLUSTER_INVALID_PAYLOAD` when the value holds something that cannot travel; the message has its path.
  */
 export function encodeInto(target: Buffer, start: number, value: unknown): number {
-  if (busy) throw refused([], 'a getter or proxy that publishes while its object is being encoded');
+  if (busy) throw invalidPayload(new Refused('published by a getter or proxy while its object is being encoded'));
   busy = true;
   bytes = target;
   let known = views.get(target.buffer);
@@ -54,8 +65,7 @@ export function encodeInto(target: Buffer, start: number, value: unknown): numbe
     return position <= target.length ? position : -1;
   } catch (error) {
     if (error === noRoom) return -1;
-    if (error instanceof Refused) throw refused(error.path, error.what);
-    throw error;
+    throw invalidPayload(asRefused(error));
   } finally {
     busy = false;
   }
@@ -123,6 +133,8 @@ function writeString(text: string): void {
 }
 
 function writeLongString(text: string): void {
+  // UTF-8 has no place for half of a pair: it would arrive as another character, and so might a second one.
+  if (!WELL_FORMED.isWellFormed.call(text)) throw new Refused('text with half of a surrogate pair');
   const length = Buffer.byteLength(text);
   if (position + length + 5 > bytes.length) throw noRoom;
   if (length < 32) bytes[position++] = 0xa0 | length;
@@ -199,74 +211,122 @@ function writeExtensionHeader(type: number, length: number): void {
 }
 
 function writeObject(value: object, depth: number): void {
-  // Also ends cycles: a path this long is no payload.
-  if (depth >= MAX_DEPTH) throw new Refused(`nested deeper than ${MAX_DEPTH} levels, or a cycle`);
   // Bytes past the end are dropped silently, so without this check a huge value is walked to its end for nothing.
   if (position > bytes.length) throw noRoom;
+  // What calls itself an Object mostly is one, and asking for its prototype costs more; `writeFields` looks twice.
   const type = value.constructor as unknown;
-  if (type === Object || type === undefined) return writePlainObject(value as Record<string, unknown>, depth);
+  if (type === Object || type === undefined) return writeFields(value as Fields, depth);
   if (Array.isArray(value)) return writeArray(value, depth);
-  if (value instanceof Date) return writeDate(value);
-  if (Buffer.isBuffer(value)) return writeBinary(value);
-  if (value instanceof Map) return writeMap(value, depth);
-  if (value instanceof Set) return writeSet(value, depth);
-  if (value instanceof Error) return writeError(value, depth);
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return writeTypedArray(value);
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
-    return write((value as { toJSON(): unknown }).toJSON(), depth + 1);
-  }
-  if (value instanceof Promise) throw new Refused('a promise (await it first)');
-  if (value instanceof WeakMap || value instanceof WeakSet || value instanceof RegExp) {
-    throw new Refused(`a ${value.constructor.name}`);
-  }
-  // Instances of classes travel as their own enumerable fields, as with JSON.
-  writePlainObject(value as Record<string, unknown>, depth);
+  writeInstance(value, depth);
 }
 
-function writePlainObject(value: Record<string, unknown>, depth: number): void {
+function writeInstance(value: object, depth: number): void {
+  const { kind, name } = natureOf(value);
+  switch (kind) {
+    case 'date':
+      return writeDate(value as Date);
+    case 'map':
+      return writeMap(value as Map<unknown, unknown>, depth);
+    case 'set':
+      return writeSet(value as Set<unknown>, depth);
+    case 'error':
+      return writeError(value as Error, depth);
+    case 'binary':
+      return Buffer.isBuffer(value) ? writeBinary(value) : writeTypedArray(value as ArrayBufferView | ArrayBuffer);
+  }
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
+    assertDepth(depth);
+    return write((value as { toJSON(): unknown }).toJSON(), depth + 1);
+  }
+  if (kind === 'sealed') throw new Refused(name === 'Promise' ? 'a promise (await it first)' : `a ${name} object`);
+  // Instances of classes travel as their own enumerable fields, as with JSON.
+  writeFields(value as Fields, depth);
+}
+
+/** Values nest in objects, arrays, maps, sets and errors; the decoder counts the same. Also ends cycles. */
+function assertDepth(depth: number): void {
+  if (depth >= MAX_DEPTH) throw new Refused(`nested deeper than ${MAX_DEPTH} levels, or a cycle`);
+}
+
+type Fields = Record<string, unknown>;
+
+function writeFields(value: Fields, depth: number): void {
+  assertDepth(depth);
   const keys = Object.keys(value);
   const count = keys.length;
+  if (count === 0) assertEmpty(value);
   if (count < 16) bytes[position++] = 0x80 | count;
   else writeHeader16or32(0xde, count);
-  for (let i = 0; i < count; i++) {
-    const key = keys[i]!;
-    if (key === '__proto__') throw new Refused('a key named __proto__');
-    writeString(key);
-    const child = value[key];
-    const type = typeof child;
-    if (type === 'string') writeString(child as string);
-    else if (type === 'number') writeNumber(child as number);
-    else if (type === 'boolean') bytes[position++] = child ? 0xc3 : 0xc2;
-    else writeChild(child, depth, key);
+  let step: string | undefined;
+  try {
+    for (let i = 0; i < count; i++) {
+      const key = keys[i]!;
+      step = undefined;
+      if (key === '__proto__') throw new Refused('named __proto__');
+      writeString(key);
+      step = key;
+      const child = value[key];
+      const type = typeof child;
+      if (type === 'string') writeString(child as string);
+      else if (type === 'number') writeNumber(child as number);
+      else if (type === 'boolean') bytes[position++] = child ? 0xc3 : 0xc2;
+      else write(child, depth + 1);
+    }
+  } catch (error) {
+    throw located(error, step);
   }
+}
+
+/** Without fields it is either empty, or something whose content is elsewhere, such as an iterator. */
+function assertEmpty(value: object): void {
+  if (natureOf(value).kind === 'fields' && !(Symbol.toStringTag in value)) return;
+  throw new Refused(`an object without fields (${Object.prototype.toString.call(value)})`);
 }
 
 function writeArray(value: readonly unknown[], depth: number): void {
+  assertDepth(depth);
   const count = value.length;
+  // An element takes a byte at least, and a sparse array has billions for nothing.
+  if (position + count > bytes.length) throw noRoom;
   if (count < 16) bytes[position++] = 0x90 | count;
   else writeHeader16or32(0xdc, count);
-  for (let i = 0; i < count; i++) {
-    const child = value[i];
-    if (typeof child === 'string') writeString(child);
-    else writeChild(child, depth, i);
+  let i = 0;
+  try {
+    for (; i < count; i++) {
+      const child = value[i];
+      if (typeof child === 'string') writeString(child);
+      else write(child, depth + 1);
+    }
+  } catch (error) {
+    throw located(error, i);
   }
 }
 
-function writeChild(child: unknown, depth: number, step: string | number): void {
-  try {
-    write(child, depth + 1);
-  } catch (error) {
-    if (error instanceof Refused) error.path.unshift(step);
-    throw error;
-  }
+/** `error` with one more step of its path: the key or index that it came from, or undefined when the key itself is it. */
+function located(error: unknown, step: string | number | undefined): Error {
+  if (error === noRoom) return noRoom;
+  if (step === undefined) return refusedKey(error);
+  const refused = asRefused(error);
+  refused.path.unshift(step);
+  return refused;
 }
 
 function writeDate(value: Date): void {
+  let time: number;
+  try {
+    time = Date.prototype.getTime.call(value);
+  } catch (error) {
+    throw impostor('Date', error);
+  }
   bytes[position++] = 0xd7; // fixext 8
   bytes[position++] = EXT_DATE;
   if (position + 8 > bytes.length) throw noRoom;
-  view.setFloat64(position, value.getTime());
+  view.setFloat64(position, time);
   position += 8;
+}
+
+function impostor(name: string, cause?: unknown): Refused {
+  return new Refused(`a proxy of a ${name}, or an object that only inherits from it`, cause);
 }
 
 function writeBinary(value: Uint8Array): void {
@@ -281,15 +341,18 @@ function writeBinary(value: Uint8Array): void {
 }
 
 function writeTypedArray(value: ArrayBufferView | ArrayBuffer): void {
-  const kind =
-    value instanceof ArrayBuffer
-      ? ARRAY_BUFFER_KIND
-      : TYPED_ARRAYS.findIndex((type) => type.name === value.constructor.name);
-  if (kind < 0) throw new Refused(`a ${value.constructor.name}`);
-  const data =
-    value instanceof ArrayBuffer
-      ? new Uint8Array(value)
-      : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  let kind: number;
+  let data: Uint8Array;
+  if (types.isArrayBuffer(value)) {
+    kind = ARRAY_BUFFER_KIND;
+    data = new Uint8Array(value);
+  } else {
+    const name: unknown = TYPED_ARRAY_NAME.get!.call(value);
+    kind = TYPED_ARRAYS.findIndex((type) => type.name === name);
+    if (kind < 0) throw impostor('typed array');
+    const { buffer, byteOffset, byteLength } = value;
+    data = new Uint8Array(buffer, byteOffset, byteLength);
+  }
   writeExtensionHeader(EXT_TYPED_ARRAY, data.length + 1);
   if (position + data.length + 1 > bytes.length) throw noRoom;
   bytes[position++] = kind;
@@ -297,50 +360,65 @@ function writeTypedArray(value: ArrayBufferView | ArrayBuffer): void {
   position += data.length;
 }
 
-/** Writes `body` behind an extension header whose length is filled in afterwards. */
-function writeNested(type: number, body: () => void): void {
-  const header = position;
+/** Leaves room for the header of an extension whose length is known when its body is written; see {@link closeExtension}. */
+function openExtension(): number {
   position += 6;
-  body();
+  return position - 6;
+}
+
+function closeExtension(header: number, type: number): void {
   if (position > bytes.length) throw noRoom;
   bytes[header] = 0xc9;
   view.setUint32(header + 1, position - header - 6);
   bytes[header + 5] = type;
 }
 
+// Sets and maps are copied first: what a getter in them does to them must not make the count a lie.
 function writeSet(value: ReadonlySet<unknown>, depth: number): void {
-  writeNested(EXT_SET, () => writeArray([...value], depth));
+  const members: unknown[] = [];
+  try {
+    Set.prototype.forEach.call(value, (member: unknown) => members.push(member));
+  } catch (error) {
+    throw impostor('Set', error);
+  }
+  const header = openExtension();
+  writeArray(members, depth);
+  closeExtension(header, EXT_SET);
 }
 
 function writeMap(value: ReadonlyMap<unknown, unknown>, depth: number): void {
-  writeNested(EXT_MAP, () => writeArray([...value].flat(), depth));
+  const flat: unknown[] = [];
+  try {
+    Map.prototype.forEach.call(value, (member: unknown, key: unknown) => flat.push(key, member));
+  } catch (error) {
+    throw impostor('Map', error);
+  }
+  const header = openExtension();
+  writeArray(flat, depth);
+  closeExtension(header, EXT_MAP);
 }
 
 function writeError(value: Error, depth: number): void {
-  const known = ERROR_CLASSES.has(value.name) ? value.name : value.name || 'Error';
-  const cause: unknown = value.cause;
-  writeNested(EXT_ERROR, () =>
-    writeArray(cause === undefined ? [known, value.message] : [known, value.message, cause], depth),
-  );
-}
-
-/** What cannot travel, and where it is; becomes a {@link ClusterError} at the edge. */
-class Refused extends Error {
-  readonly path: (string | number)[] = [];
-  constructor(readonly what: string) {
-    super(what);
+  assertDepth(depth);
+  const header = openExtension();
+  let step = 'cause';
+  try {
+    const { cause } = value;
+    bytes[position++] = cause === undefined ? 0x92 : 0x93;
+    step = 'name';
+    writeErrorText(value.name);
+    step = 'message';
+    writeErrorText(value.message);
+    step = 'cause';
+    if (cause !== undefined) write(cause, depth + 1);
+  } catch (error) {
+    throw located(error, step);
   }
+  closeExtension(header, EXT_ERROR);
 }
 
-function refused(path: readonly (string | number)[], what: string): ClusterError {
-  const shown = path.length > 8 ? [...path.slice(0, 8), '...'] : path;
-  const where = shown.reduce<string>(
-    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : `${text}.${step}`),
-    'payload',
-  );
-  return new ClusterError(
-    'CLUSTER_INVALID_PAYLOAD',
-    `The ${where} is ${what}, which cannot travel to another process. ` +
-      'Publish plain data: JSON-like values, Date, Buffer, typed arrays, BigInt, Set, Map, Error.',
-  );
+/** The name and message of an error may have been overwritten with anything. */
+function writeErrorText(text: unknown): void {
+  if (typeof text !== 'string') throw new Refused('no string, as the name and message of an Error are');
+  writeString(text);
 }
