@@ -167,7 +167,14 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function resolveLabel(option: string, value: unknown, fallback: string, problems: string[]): string {
   if (value === undefined) return fallback;
-  if (typeof value === 'string' && value.trim() !== '' && value.length <= MAX_NAME_LENGTH) return value;
+  if (
+    typeof value === 'string' &&
+    value.trim() !== '' &&
+    value.length <= MAX_NAME_LENGTH &&
+    !/\p{Surrogate}/u.test(value)
+  ) {
+    return value;
+  }
   problems.push(`${option}: must be a text of 1 to ${MAX_NAME_LENGTH} characters.`);
   return fallback;
 }
