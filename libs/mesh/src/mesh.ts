@@ -2,12 +2,10 @@
  * The mesh of one node: composition and life cycle, and the rules that bind its parts together. Protocol details live in
  * the parts; see docs/protocol.md.
  */
-import { networkInterfaces } from 'node:os';
 import {
   addressKey,
   type DiscoveryContext,
   isLoopback,
-  isThisHost,
   isUnspecified,
   type PeerAddress,
 } from 'rookery/discovery';
@@ -79,6 +77,8 @@ export interface MeshEnvironment {
   /** Makes the transport once the keys are derived. */
   readonly makeTransport: (keys: KeyRing) => Transport;
   readonly makeKeys: () => Promise<KeyRing>;
+  /** Whether an address is one of this very host: what refuses there is gone. */
+  readonly isThisHost: (host: string) => boolean;
 }
 
 export class Mesh implements LinkOwner {
@@ -147,7 +147,7 @@ export class Mesh implements LinkOwner {
       onHeard: () => this.reach?.reconcile(),
       onViewChanged: () => this.view.changed(),
       onLeaver: (peer) => this.view.noteLeaver(peer),
-      isOnThisHost: (host) => isThisHost(host, networkInterfaces()),
+      isOnThisHost: (host) => environment.isThisHost(host),
     });
     this.farewell = new Farewell(this.clock, {
       get head() {
