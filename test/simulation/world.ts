@@ -12,7 +12,7 @@ const PORT = 4370;
 /** What a fresh node may lack, counted from the publication: the stale limit, and how late a proof may arrive. */
 const FRESH_BOUND_MS = 6_000 + 5_000;
 /** More timers than this in one process are a leak. */
-const MAX_TIMERS = 200;
+const MAX_TIMERS = 600;
 /** More log than this beyond the window is a leak: segments are let go whole. */
 const LOG_SLACK_BYTES = 64 * 1024;
 
@@ -199,7 +199,7 @@ export class World {
     node.subscribe('row.>', (_payload, { from, seq, replayed }) => {
       oracle.onEvent(incarnation, from.incarnation, seq, replayed);
     });
-    node.subscribe('row.changed', ({ key }: { key: string }) => cache.invalidate(key));
+    node.subscribe('row.changed', (row) => cache.invalidate((row as { key: string }).key));
     // Another one, now and then too slow: it must be a burden to nobody else.
     node.subscribe('row.changed', () => {
       if (process.now() >= life.slowUntil) return undefined;
@@ -264,7 +264,8 @@ export class World {
     if (version === undefined || !fresh) return;
     const next = this.database.history(key)[version];
     if (next?.publishedAt === undefined || this.time.now - next.publishedAt <= FRESH_BOUND_MS) return;
-    if (this.isExcused(life, next)) return;
+    // Freshness speaks of the nodes that are known.
+    if (life.mesh.member(next.by) === undefined) return;
     const age = Math.round(this.time.now - next.publishedAt);
     this.fail(`${life.slot.name} is fresh, and serves ${key} ${version} although ${next.by} published ${version + 1} ${age} ms ago`);
   }

@@ -8,6 +8,7 @@ const NONE: Evidence = {
   lastRefusedAt: 0,
   acceptedOurDial: false,
   isOnThisHost: false,
+  leadsToUs: false,
   isHeardByOthers: false,
   absentAnswers: 0,
   failedDials: 0,
@@ -29,6 +30,11 @@ describe('evidence of a loss', () => {
     expect(reasonForLoss({ ...refused, refusals: 1 }, 2_000)).toBeUndefined();
     expect(reasonForLoss({ ...refused, acceptedOurDial: false }, 2_000)).toBeUndefined();
     expect(reasonForLoss({ ...refused, isHeardByOthers: true }, 2_000)).toBeUndefined();
+  });
+
+  it('is that a dial of its address leads back to this process, unless others hear it', () => {
+    expect(reasonForLoss({ ...NONE, leadsToUs: true }, 1)).toMatch(/this node listens/);
+    expect(reasonForLoss({ ...NONE, leadsToUs: true, isHeardByOthers: true }, 1)).toBeUndefined();
   });
 
   it('is absence from two answers of discovery, if it cannot be reached either', () => {

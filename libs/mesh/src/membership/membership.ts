@@ -145,6 +145,7 @@ export class Membership {
         lastRefusedAt: peer.lastRefusedAt,
         acceptedOurDial: peer.acceptedOurDial,
         isOnThisHost: peer.refusals > 0 && this.owner.isOnThisHost(peer.address.host),
+        leadsToUs: peer.leadsToUs,
         isHeardByOthers: this.isHeardByOthers(peer.incarnation),
         absentAnswers: peer.absentAnswers,
         failedDials: peer.failedDials,

@@ -43,6 +43,8 @@ export class Peer {
   /** When it lost its link, or was first heard of. */
   aloneSince: number;
   acceptedOurDial = false;
+  /** Whether a dial of its address led back to this very process. */
+  leadsToUs = false;
   refusals = 0;
   firstRefusedAt = 0;
   lastRefusedAt = 0;
@@ -138,5 +140,6 @@ export class Peer {
     this.refusals = 0;
     this.absentAnswers = 0;
     this.failedDials = 0;
+    this.leadsToUs = false;
   }
 }
