@@ -5,12 +5,15 @@ import { type KeyRing, type Mesh } from '@rookery/mesh';
 import { silentLogger, type Logger } from '@rookery/runtime';
 import { SeededRandom, SimulatedNetwork, VirtualProcess, VirtualTime } from '@rookery/testing';
 import { Cache, type Commit, Database } from './cached-database.js';
-import { Oracle, Violation } from './oracle.js';
+import { Oracle } from './oracle.js';
 import { CONVERGENCE_MS, drawPlan, type Fault, type Plan } from './plan.js';
 
 const PORT = 4370;
 /** What a fresh node may lack, counted from the publication: the stale limit, and how late a proof may arrive. */
 const FRESH_BOUND_MS = 6_000 + 5_000;
+/** A link that stood so long is steady, and is dialled anew at once. */
+const STEADY_MS = 11_000;
+const RELINK_MS = 3_000;
 /** More timers than this in one process are a leak. */
 const MAX_TIMERS = 600;
 /** More log than this beyond the window is a leak: segments are let go whole. */
@@ -43,6 +46,18 @@ interface Slot {
   isRestarting: boolean;
 }
 
+const ALL_KINDS = ['network', 'pause', 'end'] as const;
+
+interface Hindrance {
+  readonly host: string;
+  readonly kind: 'network' | 'pause' | 'end';
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A rule was broken, and no more needs to be seen. */
+class Violation extends Error {}
+
 export interface Outcome {
   readonly seed: number;
   readonly failure: string | undefined;
@@ -68,10 +83,11 @@ export class World {
   private readonly registry: { readonly at: number; readonly key: string; readonly isThere: boolean }[] = [];
   private discoveryFailsUntil = 0;
   private isCalm = false;
+  private readonly lastCut = new Map<string, number>();
   private failure: string | undefined;
   private residue = 0;
-  /** When something last stood between two hosts, or stopped one, by host: who was hindered then may be excused. */
-  private readonly hindrances: { readonly host: string; readonly from: number; to: number }[] = [];
+  /** What stood in the way of a host, or of what runs there, from when to when: who was hindered then may be excused. */
+  private readonly hindrances: Hindrance[] = [];
 
   constructor(
     readonly seed: number,
@@ -82,11 +98,12 @@ export class World {
     this.plan = drawPlan(this.random.fork());
     this.network = new SimulatedNetwork(this.time, this.random.fork(), this.plan.traits);
     this.database = new Database(() => this.time.now);
-    this.oracle = new Oracle(() => this.time.now);
+    this.oracle = new Oracle(
+      () => this.time.now,
+      (complaint) => this.fail(complaint),
+    );
     for (let i = 1; i <= this.plan.nodes; i++) {
-      const address = this.plan.isOneHost
-        ? { host: '10.0.0.1', port: PORT + i }
-        : { host: `10.0.0.${i}`, port: PORT };
+      const address = this.plan.isOneHost ? { host: '10.0.0.1', port: PORT + i } : { host: `10.0.0.${i}`, port: PORT };
       this.slots.push({ name: `n${i}`, address, life: undefined, isRestarting: false });
     }
   }
@@ -95,7 +112,8 @@ export class World {
     try {
       await this.live();
     } catch (error) {
-      this.failure ??= error instanceof Violation ? error.message : String(error instanceof Error ? error.stack : error);
+      this.failure ??=
+        error instanceof Violation ? error.message : String(error instanceof Error ? error.stack : error);
     }
     this.time.close();
     const { delivered, replayed, gaps } = this.oracle;
@@ -129,13 +147,12 @@ export class World {
     const random = this.random.fork();
     const process = new VirtualProcess(time, random.int(0, 1e6));
     const logger = this.trace === undefined ? silentLogger : this.logger(slot.name);
-    let life: Life | undefined;
     const discovery: DiscoveryStrategy = {
       name: 'simulated',
       pollIntervalMs: plan.pollIntervalMs,
       discover: async () => {
         const addresses = this.discover(slot);
-        if (life !== undefined) life.firstAnswer ??= addresses.map(({ host, port }) => `${host}:${port}`);
+        life.firstAnswer ??= addresses.map(({ host, port }) => `${host}:${port}`);
         return addresses;
       },
     };
@@ -150,7 +167,7 @@ export class World {
       },
     );
     const { incarnation } = node.self;
-    life = {
+    const life: Life = {
       slot,
       process,
       node,
@@ -189,6 +206,8 @@ export class World {
       node.on(`member.${status}`, (event) => {
         this.tell(life.slot.name, `${event.member.incarnation} is ${status}: ${event.reason}`);
         oracle.onMember(incarnation, status, event);
+        if (status === 'suspect' && event.reason.startsWith('silent'))
+          this.checkAccusation(life, event.member.incarnation);
       });
     }
     node.on('gap', (gap) => {
@@ -267,7 +286,9 @@ export class World {
     // Freshness speaks of the nodes that are known.
     if (life.mesh.member(next.by) === undefined) return;
     const age = Math.round(this.time.now - next.publishedAt);
-    this.fail(`${life.slot.name} is fresh, and serves ${key} ${version} although ${next.by} published ${version + 1} ${age} ms ago`);
+    this.fail(
+      `${life.slot.name} is fresh, and serves ${key} ${version} although ${next.by} published ${version + 1} ${age} ms ago`,
+    );
   }
 
   // ---- the world --------------------------------------------------------------------------------------------------
@@ -279,7 +300,8 @@ export class World {
     if (plan.discovery === 'seeds') return this.slots.slice(0, 2).map(({ address }) => address);
     const there = new Map<string, boolean>();
     const delayMs = this.isCalm ? 0 : plan.registryDelayMs;
-    for (const { at, key, isThere } of this.registry) if (at <= time.now - delayMs || key === slot.name) there.set(key, isThere);
+    for (const { at, key, isThere } of this.registry)
+      if (at <= time.now - delayMs || key === slot.name) there.set(key, isThere);
     return this.slots.filter(({ name }) => there.get(name) === true).map(({ address }) => address);
   }
 
@@ -298,9 +320,11 @@ export class World {
     switch (fault) {
       case 'cut':
         this.tell('world', `cut ${a} ${b}`);
+        this.expectRelinked(a, b);
         return network.cut(a, b);
       case 'half-open':
         this.tell('world', `half-open ${a} ${b}`);
+        this.expectRelinked(a, b);
         return network.cut(a, b, false);
       case 'blackhole':
         return this.separate([a], [b], true);
@@ -309,13 +333,17 @@ export class World {
       case 'partition': {
         const hosts = this.hosts();
         const side = hosts.filter(() => random.chance(0.5));
-        return this.separate(side, hosts.filter((host) => !side.includes(host)), true);
+        return this.separate(
+          side,
+          hosts.filter((host) => !side.includes(host)),
+          true,
+        );
       }
       case 'pause': {
         if (life === undefined) return;
         const duration = random.between(0, plan.maxPauseMs);
         this.tell(life.slot.name, `pauses for ${duration.toFixed(0)} ms`);
-        this.hinder(life.slot.address.host, duration);
+        this.hinder(life.slot.address.host, 'pause', duration);
         return life.process.pause(duration);
       }
       case 'kill':
@@ -355,8 +383,8 @@ export class World {
         if (a === b) continue;
         network.block(a, b);
         if (isBothWays) network.block(b, a);
-        this.hinder(a, duration);
-        this.hinder(b, duration);
+        this.hinder(a, 'network', duration);
+        this.hinder(b, 'network', duration);
         this.later(duration, () => {
           network.unblock(a, b);
           if (isBothWays) network.unblock(b, a);
@@ -370,11 +398,12 @@ export class World {
     const { host } = slot.address;
     this.tell(slot.name, isPowerOff ? 'loses power' : 'is killed');
     life.endedAt = this.time.now;
-    this.network.kill(host, process);
+    this.hinder(host, 'end', 0);
     if (isPowerOff) {
+      process.die();
       this.network.powerOff(host);
-      this.hinder(host, 0);
-    }
+      this.hinder(host, 'network', 0);
+    } else this.network.kill(host, process);
     this.end(life, isPowerOff ? this.random.between(1_000, 20_000) : this.random.between(0, 8_000));
   }
 
@@ -413,20 +442,69 @@ export class World {
     for (const { process } of this.lives) process.pausedUntil = Math.min(process.pausedUntil, this.time.now);
   }
 
+  /** Nothing else being in the way, two nodes whose steady link breaks have another one soon. */
+  private expectRelinked(a: string, b: string): void {
+    if (this.plan.isOneHost) return;
+    const [one, other] = [a, b].map((host) => this.slots.find(({ address }) => address.host === host)!.life);
+    if (one === undefined || other === undefined) return;
+    const hosts = new Set([a, b]);
+    const { now } = this.time;
+    if (this.linkAge(one, other) < STEADY_MS || this.linkAge(other, one) < STEADY_MS) return;
+    if (this.wereHindered(hosts, now)) return;
+    this.later(RELINK_MS, () => {
+      const isSame = one.slot.life === one && other.slot.life === other && !one.isLeaving && !other.isLeaving;
+      // Another cut of the same two begins the wait anew.
+      const isLast = this.lastCut.get(`${a} ${b}`) === now;
+      if (!isSame || !isLast || this.wereHindered(hosts, now) || this.isLinked(one, other)) return;
+      this.fail(`${one.slot.name} and ${other.slot.name} have no link ${RELINK_MS} ms after theirs broke`);
+    });
+    this.lastCut.set(`${a} ${b}`, now).set(`${b} ${a}`, now);
+  }
+
+  private isLinked(one: Life, other: Life): boolean {
+    return this.linkAge(one, other) >= 0 && this.linkAge(other, one) >= 0;
+  }
+
+  /** How long `one` holds a link to `other`; negative when it holds none. */
+  private linkAge(one: Life, other: Life): number {
+    for (const { peer, boundAt } of this.boundLinks(one)) {
+      if (peer?.incarnation === other.incarnation) return one.process.now() - boundAt;
+    }
+    return -1;
+  }
+
+  private boundLinks(
+    life: Life,
+  ): Iterable<{ readonly peer?: { readonly incarnation: string; readonly link?: unknown }; readonly boundAt: number }> {
+    return (life.mesh as unknown as { bound: Set<{ peer?: { incarnation: string; link?: unknown }; boundAt: number }> })
+      .bound;
+  }
+
   // ---- what must hold ---------------------------------------------------------------------------------------------
 
   private checkStep(process: VirtualProcess | undefined): void {
     if (this.failure !== undefined) throw new Violation(this.failure);
+    if (this.network.mostPendingWrites > 1)
+      this.fail('a link was written to although its last slice was not taken yet');
     if (process === undefined) return;
     const life = this.slots.find((slot) => slot.life?.process === process)?.life;
     if (life === undefined) return;
     if (process.timers > MAX_TIMERS) this.fail(`${life.slot.name} has ${process.timers} timers`);
-    const { bound } = life.mesh as unknown as { bound: Set<{ peer?: { link?: unknown } }> };
-    for (const link of bound) {
+    for (const link of this.boundLinks(life)) {
       if (link.peer?.link !== link) this.fail(`${life.slot.name} holds two bound links to one member`);
     }
     const window = this.plan.limits.windowBytes! + LOG_SLACK_BYTES;
     if (life.mesh.log.bytes > window) this.fail(`${life.slot.name} holds a log of ${life.mesh.log.bytes} bytes`);
+  }
+
+  /** Silence is held against a peer only if it was silent, whatever happened to the accuser. */
+  private checkAccusation(accuser: Life, incarnation: string): void {
+    const accused = this.lives.find((life) => life.incarnation === incarnation)!;
+    const { host } = accused.slot.address;
+    const since = this.time.now - 6_000;
+    if (accused.endedAt !== undefined || accused.isLeaving || this.wereHindered(new Set([host]), since)) return;
+    if (this.wereHindered(new Set([accuser.slot.address.host]), since, ['network'])) return;
+    this.fail(`${accuser.slot.name} accuses ${accused.slot.name} of silence, which was in nobody's way`);
   }
 
   private checkEnd(): void {
@@ -436,7 +514,9 @@ export class World {
       const others = living.filter((other) => other !== life);
       const expected = others.map(({ incarnation }) => incarnation).sort();
       const members = life.node.members();
-      const seen = members.map(({ incarnation, status }) => (status === 'up' ? incarnation : `${incarnation} ${status}`)).sort();
+      const seen = members
+        .map(({ incarnation, status }) => (status === 'up' ? incarnation : `${incarnation} ${status}`))
+        .sort();
       if (seen.join() !== expected.join()) this.fail(`${name} sees ${seen.join()} instead of ${expected.join()}`);
       const { fresh, reasons } = life.node.freshness();
       if (!fresh) this.fail(`${name} is not fresh: ${reasons.join(' ')}`);
@@ -485,10 +565,7 @@ export class World {
     );
     const hosts = new Set([address.host, ...listed.map(({ address: other }) => other.host)]);
     if (listed.length === 0) return true;
-    const to = origin.endedAt ?? this.time.now;
-    return this.hindrances.some(
-      (hindrance) => hosts.has(hindrance.host) && hindrance.from <= to && hindrance.to >= origin.startedAt - 1_000,
-    );
+    return this.wereHindered(hosts, origin.startedAt);
   }
 
   // ---- small things -----------------------------------------------------------------------------------------------
@@ -511,10 +588,22 @@ export class World {
     return this.random.pick(this.slots).life;
   }
 
-  private hinder(host: string, durationMs: number): void {
-    // What is broken takes a while to mend itself.
+  private hinder(host: string, kind: Hindrance['kind'], durationMs: number): void {
     const { now } = this.time;
-    this.hindrances.push({ host, from: now, to: now + durationMs + this.plan.traits.retransmitMs + 5_000 });
+    this.hindrances.push({ host, kind, from: now, to: now + durationMs });
+  }
+
+  /** Whether anything of these kinds stood in the way of these hosts, or was not mended yet, at any time since `since`. */
+  private wereHindered(
+    hosts: ReadonlySet<string>,
+    since: number,
+    kinds: readonly Hindrance['kind'][] = ALL_KINDS,
+  ): boolean {
+    // What a blackhole held back comes late, and what broke mends itself only after a while.
+    const mendMs = this.plan.traits.retransmitMs + 5_000;
+    return this.hindrances.some(
+      ({ host, kind, to }) => hosts.has(host) && kinds.includes(kind) && to + mendMs >= since,
+    );
   }
 
   private fail(what: string): void {

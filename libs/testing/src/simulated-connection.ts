@@ -33,6 +33,7 @@ export class Wire {
   private arrived = 0;
   /** What the writer's process still holds. */
   bufferedBytes = 0;
+  private pendingWrites = 0;
 
   constructor(
     private readonly network: SimulatedNetwork,
@@ -51,6 +52,10 @@ export class Wire {
   write(bytes: Buffer, onWritten: (() => void) | undefined): void {
     this.writes.push({ bytes, taken: 0, onWritten });
     this.bufferedBytes += bytes.length;
+    if (onWritten !== undefined) {
+      this.pendingWrites++;
+      this.network.mostPendingWrites = Math.max(this.network.mostPendingWrites, this.pendingWrites);
+    }
     this.take();
   }
 
@@ -116,6 +121,7 @@ export class Wire {
       if (onWritten === undefined) continue;
       const { time, random } = this.network;
       time.plan(random.next() * drainMs, PHASE_POLL, this.writer.process, () => {
+        this.pendingWrites--;
         if (!this.writer.isClosed) onWritten();
       });
     }
@@ -179,7 +185,7 @@ export class Wire {
       return;
     }
     const most = random.chance(0.3) ? 1 : 40;
-    for (let offset = 0; offset < segment.length; ) {
+    for (let offset = 0; offset < segment.length;) {
       const length = random.int(1, most);
       this.reader.onBytes(segment.subarray(offset, offset + length));
       offset += length;

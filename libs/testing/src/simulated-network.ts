@@ -5,7 +5,7 @@
 import type { PeerAddress } from 'rookery/discovery';
 import type { Connection, DialFailure, KeyRing, Listener, Transport } from '@rookery/mesh';
 import type { SeededRandom } from './seeded-random.js';
-import { SimulatedConnection, Wire } from './simulated-connection.js';
+import { SimulatedConnection, type Wire } from './simulated-connection.js';
 import { PHASE_POLL, type VirtualProcess, type VirtualTime } from './virtual-time.js';
 
 /** How this network behaves while nothing is broken. */
@@ -48,6 +48,8 @@ export class SimulatedNetwork {
   private readonly hosts = new Map<string, Host>();
   private readonly blocked = new Set<string>();
   private readonly held = new Set<Wire>();
+  /** The most writes of one connection that waited to be taken at once, among those whose writer wants to know. */
+  mostPendingWrites = 0;
 
   constructor(
     readonly time: VirtualTime,

@@ -122,6 +122,7 @@ export class VirtualTime {
   /** Lets every microtask run that is due, and what they put off to the end of the turn. */
   private async settle(process: VirtualProcess | undefined): Promise<void> {
     do {
+      // eslint-disable-next-line rookery/time-and-chance -- real microtasks run only once the real turn is over
       await new Promise((resolve) => setImmediate(resolve));
       this.arePromisesMoving = false;
       process?.endTurn();

@@ -8,6 +8,7 @@ const NONE: Evidence = {
   lastRefusedAt: 0,
   acceptedOurDial: false,
   isOnThisHost: false,
+  successor: undefined,
   leadsToUs: false,
   isHeardByOthers: false,
   absentAnswers: 0,
@@ -30,6 +31,12 @@ describe('evidence of a loss', () => {
     expect(reasonForLoss({ ...refused, refusals: 1 }, 2_000)).toBeUndefined();
     expect(reasonForLoss({ ...refused, acceptedOurDial: false }, 2_000)).toBeUndefined();
     expect(reasonForLoss({ ...refused, isHeardByOthers: true }, 2_000)).toBeUndefined();
+  });
+
+  it('is another incarnation at its address, whatever others hear', () => {
+    expect(reasonForLoss({ ...NONE, successor: 'b (10.0.0.2:4370)', isHeardByOthers: true }, 1)).toMatch(
+      /listens at its/,
+    );
   });
 
   it('is that a dial of its address leads back to this process, unless others hear it', () => {
