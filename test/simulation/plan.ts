@@ -53,6 +53,21 @@ export interface Plan {
 export const CONVERGENCE_MS = 60_000;
 
 export function drawPlan(random: SeededRandom): Plan {
+  const plan = drawAnything(random);
+  return random.chance(0.1) ? { ...plan, ...thin(plan) } : plan;
+}
+
+/** Little fits through, and much is said: publications are late for long while heartbeats are not. */
+function thin(plan: Plan): Partial<Plan> {
+  return {
+    traits: { ...plan.traits, latencyMs: 100, bufferBytes: 1_024 },
+    limits: { ...plan.limits, windowBytes: 16 * 1024 * 1024, windowMs: 300_000, keptMs: 300_000 },
+    faults: new Map([...plan.faults, ['burst', 5_000]]),
+    maxFillerBytes: 2_000,
+  };
+}
+
+function drawAnything(random: SeededRandom): Plan {
   const nodes = random.int(3, 5);
   const faults = new Map<Fault, number>();
   const intensity = random.pick([2_000, 5_000, 12_000]);

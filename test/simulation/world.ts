@@ -46,11 +46,12 @@ interface Slot {
   isRestarting: boolean;
 }
 
-const ALL_KINDS = ['network', 'pause', 'end'] as const;
+/** What keeps two nodes apart, in contrast to a connection that breaks. */
+const LASTING = ['network', 'pause', 'end'] as const;
 
 interface Hindrance {
   readonly host: string;
-  readonly kind: 'network' | 'pause' | 'end';
+  readonly kind: 'network' | 'pause' | 'end' | 'break';
   readonly from: number;
   readonly to: number;
 }
@@ -325,6 +326,7 @@ export class World {
       case 'half-open':
         this.tell('world', `half-open ${a} ${b}`);
         this.expectRelinked(a, b);
+        this.hinder(b, 'break', 0);
         return network.cut(a, b, false);
       case 'blackhole':
         return this.separate([a], [b], true);
@@ -503,7 +505,7 @@ export class World {
     const { host } = accused.slot.address;
     const since = this.time.now - 6_000;
     if (accused.endedAt !== undefined || accused.isLeaving || this.wereHindered(new Set([host]), since)) return;
-    if (this.wereHindered(new Set([accuser.slot.address.host]), since, ['network'])) return;
+    if (this.wereHindered(new Set([accuser.slot.address.host]), since, ['network', 'break'])) return;
     this.fail(`${accuser.slot.name} accuses ${accused.slot.name} of silence, which was in nobody's way`);
   }
 
@@ -597,7 +599,7 @@ export class World {
   private wereHindered(
     hosts: ReadonlySet<string>,
     since: number,
-    kinds: readonly Hindrance['kind'][] = ALL_KINDS,
+    kinds: readonly Hindrance['kind'][] = LASTING,
   ): boolean {
     // What a blackhole held back comes late, and what broke mends itself only after a while.
     const mendMs = this.plan.traits.retransmitMs + 5_000;
