@@ -447,10 +447,11 @@ export class World {
   /** Nothing else being in the way, two nodes whose steady link breaks have another one soon. */
   private expectRelinked(a: string, b: string): void {
     if (this.plan.isOneHost) return;
+    const { now } = this.time;
+    this.lastCut.set(`${a} ${b}`, now).set(`${b} ${a}`, now);
     const [one, other] = [a, b].map((host) => this.slots.find(({ address }) => address.host === host)!.life);
     if (one === undefined || other === undefined) return;
     const hosts = new Set([a, b]);
-    const { now } = this.time;
     if (this.linkAge(one, other) < STEADY_MS || this.linkAge(other, one) < STEADY_MS) return;
     if (this.wereHindered(hosts, now)) return;
     this.later(RELINK_MS, () => {
@@ -460,7 +461,6 @@ export class World {
       if (!isSame || !isLast || this.wereHindered(hosts, now) || this.isLinked(one, other)) return;
       this.fail(`${one.slot.name} and ${other.slot.name} have no link ${RELINK_MS} ms after theirs broke`);
     });
-    this.lastCut.set(`${a} ${b}`, now).set(`${b} ${a}`, now);
   }
 
   private isLinked(one: Life, other: Life): boolean {
