@@ -92,7 +92,7 @@ describe('an authenticated peer', () => {
         port: 1 + part * 1_000 + i,
         metadata: {},
       }));
-      peer.write(frame(FRAME_VIEW, encode({ version: part, isWhole: part === 0, members, gone: [], left: [] })));
+      peer.write(frame(FRAME_VIEW, encode({ version: part, isWhole: part === 0, members, gone: [], ended: [] })));
     }
     const heard: unknown[] = [];
     node.subscribe('t', (payload) => heard.push(payload));

@@ -64,6 +64,8 @@ import type { Connection, Listener, Transport } from './transport/transport.js';
 const FIRST_CONTACT_SLACK_MS = 10_000;
 /** A link that the peer replaced by another one: by then the other one has begun, or is not worth waiting for. */
 const SUCCESSOR_TIMEOUT_MS = 1_000;
+/** What was told right before a link broke may not have arrived: ends that are so much older are told again. */
+const END_SLACK_MS = 60_000;
 /** Whoever sent something by way of another member within this time is answered that way. */
 const RELAYED_LATELY_MS = 10_000;
 /** A view of this many links or fewer is small; more is refused. */
@@ -150,7 +152,7 @@ export class Mesh implements LinkOwner {
         this.detours.reconsider();
       },
       onViewChanged: () => this.view.changed(),
-      onLeaver: (peer) => this.view.noteLeaver(peer),
+      onEnded: (peer) => this.view.noteEnded(peer),
       isOnThisHost: (host) => environment.isThisHost(host),
     });
     this.farewell = new Farewell(this.clock, {
@@ -476,8 +478,14 @@ export class Mesh implements LinkOwner {
     link.cursor = this.log.cursorAt(seq);
     link.send(startFrame(isGap ? 1 : seq));
     link.send(servesFrame([]));
-    this.view.sendWhole(link);
+    this.view.sendWhole(link, this.unheardSince(link));
     if (isGap) link.sendGap(seq - 1, 'first-contact', this.log.missedBetween(1, seq - 1, incarnation));
+  }
+
+  /** Since when the peer has heard nothing from us: since its own start, or since our last link broke. */
+  private unheardSince({ hello, peer }: Link): number {
+    const bornAt = this.clock.now() - hello.ageMs;
+    return peer === undefined || !peer.isAnnounced ? bornAt : Math.max(bornAt, peer.aloneSince - END_SLACK_MS);
   }
 
   private addressOf(link: Link): PeerAddress {

@@ -114,7 +114,6 @@ export class Detours {
       const origin = this.membership.peers.get(relay.from);
       // Nothing of a member comes before `up`.
       if (origin === undefined || !origin.isAnnounced || origin === sender) return;
-      origin.aloneSince = this.clock.now();
       origin.relayedAt = this.clock.now();
       if (this.inbox.onRelayed(origin, relay.start, bytes, relay.framesStart, end)) this.owe(origin, link, end - start);
       return;

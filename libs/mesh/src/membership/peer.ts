@@ -55,8 +55,8 @@ export class Peer {
   lastRefusedAt = 0;
   absentAnswers = 0;
   failedDials = 0;
-  /** When it said goodbye, and with what head. */
-  leftAt = 0;
+  /** When it left or was lost, and the head it left with. */
+  endedAt = 0;
   leftHead = 0;
   private oldestUnproven: UnprovenHead | undefined;
   private newestUnproven: UnprovenHead | undefined;
