@@ -1,5 +1,5 @@
 /** Who is here: every known incarnation, what became of it, and the events about it. */
-import { addressKey, type PeerAddress } from 'rookery/discovery';
+import type { PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable } from '@rookery/runtime';
 import type { Hello, View, ViewEnded, ViewMember } from '../protocol/list-frames.js';
 import type { Gap, MemberEvent, MemberMetadata, MemberStatus } from './member.js';
@@ -187,10 +187,9 @@ export class Membership {
 
   /** Who is linked to us from the address of `peer`, which has no link. */
   private successorOf(peer: Peer): string | undefined {
-    const { host, port } = peer.address;
     for (const other of this.peers) {
-      if (other.link?.hasStarted !== true || other === peer) continue;
-      if (other.address.port === port && addressKey(other.address) === addressKey({ host, port })) return label(other);
+      if (other.link?.hasStarted === true && other !== peer && other.addressKey === peer.addressKey)
+        return label(other);
     }
     return undefined;
   }

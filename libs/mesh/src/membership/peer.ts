@@ -1,5 +1,5 @@
 /** What this node knows of one incarnation of another: the protocol's state, kept beyond the life of any link. */
-import type { PeerAddress } from 'rookery/discovery';
+import { addressKey, type PeerAddress } from 'rookery/discovery';
 import type { Link } from '../link/link.js';
 import { MIN_FRAME_BYTES_LIMIT } from '../protocol/frame.js';
 import type { Member, MemberMetadata, MemberStatus } from './member.js';
@@ -61,6 +61,7 @@ export class Peer {
   private oldestUnproven: UnprovenHead | undefined;
   private newestUnproven: UnprovenHead | undefined;
   private snapshot: Member | undefined;
+  private key: string | undefined;
 
   constructor(
     readonly incarnation: string,
@@ -77,6 +78,11 @@ export class Peer {
 
   get address(): PeerAddress {
     return this.identity.address;
+  }
+
+  /** Its address in one spelling, to compare with others. */
+  get addressKey(): string {
+    return (this.key ??= addressKey(this.identity.address));
   }
 
   get name(): string {
@@ -109,6 +115,7 @@ export class Peer {
     readonly metadata: MemberMetadata;
   }): void {
     this.identity = identity;
+    this.key = undefined;
     this.snapshot = undefined;
   }
 
