@@ -267,4 +267,15 @@ export const MUTANTS = [
       },
     ],
   },
+  {
+    name: 'stalled-accuses',
+    rule: 'who was held up itself accuses nobody of having hung up',
+    edits: [
+      {
+        file: `${MESH}/mesh.ts`,
+        find: 'if (this.heartbeats.wasStalled) this',
+        replace: 'if (reason === undefined) this',
+      },
+    ],
+  },
 ];

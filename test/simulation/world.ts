@@ -213,8 +213,7 @@ export class World {
       node.on(`member.${status}`, (event) => {
         this.tell(life.slot.name, `${event.member.incarnation} is ${status}: ${event.reason}`);
         oracle.onMember(incarnation, status, event);
-        if (status === 'suspect' && event.reason.startsWith('silent'))
-          this.checkAccusation(life, event.member.incarnation);
+        if (status === 'suspect') this.checkAccusation(life, event.member.incarnation, event.reason);
       });
     }
     node.on('gap', (gap) => {
@@ -579,14 +578,19 @@ export class World {
     if (life.mesh.log.bytes > window) this.fail(`${life.slot.name} holds a log of ${life.mesh.log.bytes} bytes`);
   }
 
-  /** Silence is held against a peer only if it was silent, whatever happened to the accuser. */
-  private checkAccusation(accuser: Life, incarnation: string): void {
+  /** Silence is held against a peer only if it was silent, and nothing at all by whoever was away itself. */
+  private checkAccusation(accuser: Life, incarnation: string, reason: string): void {
+    const { now } = this.time;
+    const { host } = accuser.slot.address;
+    const pause = this.hindrances.find((each) => each.host === host && each.kind === 'pause' && now - each.to < 1_000);
+    const wasAway = pause !== undefined && pause.to <= now && pause.to - pause.from > 1_300;
+    if (!wasAway && !reason.startsWith('silent')) return;
     const accused = this.lives.find((life) => life.incarnation === incarnation)!;
-    const { host } = accused.slot.address;
-    const since = this.time.now - 6_000;
-    if (accused.endedAt !== undefined || accused.isLeaving || this.wereHindered(new Set([host]), since)) return;
-    if (this.wereHindered(new Set([accuser.slot.address.host]), since, ['network', 'break'])) return;
-    this.fail(`${accuser.slot.name} accuses ${accused.slot.name} of silence, which was in nobody's way`);
+    const since = (wasAway ? pause.from : now) - 6_000;
+    const theirs = new Set([accused.slot.address.host]);
+    if (accused.endedAt !== undefined || accused.isLeaving || this.wereHindered(theirs, since, ALL_KINDS)) return;
+    if (this.wereHindered(new Set([host]), since, ['network', 'break'])) return;
+    this.fail(`${accuser.slot.name} accuses ${accused.slot.name}, which was in nobody's way: ${reason}`);
   }
 
   private checkEnd(): void {
