@@ -17,8 +17,8 @@ export const MUTANTS = [
     edits: [
       {
         file: `${MESH}/mesh.ts`,
-        find: 'have > 0 ? { seq: have + 1, isComplete: true }',
-        replace: 'have > 0 ? { seq: this.log.head + 1, isComplete: true }',
+        find: 'have > 0 ? { seq: have + 1, missed: undefined }',
+        replace: 'have > 0 ? { seq: this.log.head + 1, missed: undefined }',
       },
       {
         file: `${MESH}/delivery/inbox.ts`,
@@ -33,8 +33,8 @@ export const MUTANTS = [
     edits: [
       {
         file: `${MESH}/mesh.ts`,
-        find: 'isComplete: true } : this.log.startSince(since, now)',
-        replace: 'isComplete: true } : { seq: this.log.head + 1, isComplete: true }',
+        find: 'missed: undefined } : this.firstContact(peer)',
+        replace: 'missed: undefined } : { seq: this.log.head + 1, missed: undefined }',
       },
     ],
   },

@@ -580,6 +580,8 @@ export class World {
 
   /** Silence is held against a peer only if it was silent, and nothing at all by whoever was away itself. */
   private checkAccusation(accuser: Life, incarnation: string, reason: string): void {
+    if (/^(protocol )?error/.test(reason))
+      this.fail(`${accuser.slot.name} could not make sense of ${incarnation}: ${reason}`);
     const { now } = this.time;
     const { host } = accuser.slot.address;
     const pause = this.hindrances.find((each) => each.host === host && each.kind === 'pause' && now - each.to < 1_000);

@@ -18,7 +18,7 @@ import { Link, type LinkOwner } from './link/link.js';
 import { PublicationLog } from './log/publication-log.js';
 import type { Member, MemberStatus } from './membership/member.js';
 import { label, Membership } from './membership/membership.js';
-import type { Peer } from './membership/peer.js';
+import type { FirstContact, Peer } from './membership/peer.js';
 import { ViewGossip } from './membership/view-gossip.js';
 import type { ResolvedMeshOptions } from './mesh-options.js';
 import type { MeshSink } from './mesh-sink.js';
@@ -175,6 +175,7 @@ export class Mesh implements LinkOwner {
         this.detours.noteAcknowledged(peer);
         this.farewell.noteAcknowledged();
       },
+      onReached: (peer) => this.onReached(peer),
     });
     const { heartbeats } = this;
     this.detours = new Detours(this.clock, log, this.membership, this.inbox, {
@@ -186,6 +187,7 @@ export class Mesh implements LinkOwner {
       },
       heartbeatFor: (peer) => heartbeats.unsolicited(peer),
       ping: (link) => heartbeats.ping(link),
+      firstContact: (peer) => this.firstContact(peer),
     });
   }
 
@@ -451,6 +453,7 @@ export class Mesh implements LinkOwner {
     const previous = peer.link;
     peer.link = link;
     peer.isRelinking = false;
+    peer.wasLinked = true;
     peer.maxFrameBytes = link.hello.maxFrameBytes;
     link.noteBound(now);
     link.receivedAtBind = peer.last;
@@ -458,7 +461,7 @@ export class Mesh implements LinkOwner {
     this.bound.add(link);
     if (previous !== undefined) previous.reject({ code: 'duplicate-link', text: 'replaced by a newer link' });
     this.reach?.noteBound(link);
-    this.greet(link);
+    this.greet(link, peer);
     peer.learnHead(link.hello.head, now);
     // Both ends learn the round trip: it tells when an acknowledgement is late.
     this.heartbeats.ping(link);
@@ -471,23 +474,36 @@ export class Mesh implements LinkOwner {
    * published in its lifetime), what we serve, whom we hear. Only then may anything follow that the peer hands up, even a
    * gap: SERVES is what makes us `up` there.
    */
-  private greet(link: Link): void {
-    const { have, ageMs, incarnation } = link.hello;
-    const now = this.clock.now();
-    const since = now - ageMs - FIRST_CONTACT_SLACK_MS;
-    const { seq, isComplete } = have > 0 ? { seq: have + 1, isComplete: true } : this.log.startSince(since, now);
-    const isGap = !isComplete && seq > 1;
+  private greet(link: Link, peer: Peer): void {
+    const { have } = link.hello;
+    const { seq, missed } = have > 0 ? { seq: have + 1, missed: undefined } : this.firstContact(peer);
     link.cursor = this.log.cursorAt(seq);
-    link.send(startFrame(isGap ? 1 : seq));
+    link.send(startFrame(missed === undefined ? seq : 1));
     link.send(servesFrame([]));
-    this.view.sendWhole(link, this.unheardSince(link));
-    if (isGap) link.sendGap(seq - 1, 'first-contact', this.log.missedBetween(1, seq - 1, incarnation));
+    this.view.sendWhole(link, this.unheardSince(link, peer));
+    if (missed !== undefined) link.sendGap(seq - 1, 'first-contact', missed);
+  }
+
+  /** Where a peer begins that has nothing of ours. */
+  private firstContact(peer: Peer): FirstContact {
+    if (peer.contact !== undefined) return peer.contact;
+    const { seq, isComplete } = this.log.startSince(peer.bornAt - FIRST_CONTACT_SLACK_MS, this.clock.now());
+    const isGap = !isComplete && seq > 1;
+    const missed = isGap ? this.log.missedBetween(1, seq - 1, peer.incarnation) : undefined;
+    return (peer.contact = { seq, missed });
+  }
+
+  /** A member that hears both of us carries what `peer` says. */
+  private onReached(peer: Peer): void {
+    if (peer.isAnnounced) return;
+    this.membership.announce(peer);
+    this.membership.suspect(peer, 'there is no link with it, others carry what it says');
   }
 
   /** Since when the peer has heard nothing from us: since its own start, or since our last link broke. */
-  private unheardSince({ hello, peer }: Link): number {
+  private unheardSince({ hello }: Link, peer: Peer): number {
     const bornAt = this.clock.now() - hello.ageMs;
-    return peer === undefined || !peer.isAnnounced ? bornAt : Math.max(bornAt, peer.aloneSince - END_SLACK_MS);
+    return peer.isAnnounced ? Math.max(bornAt, peer.aloneSince - END_SLACK_MS) : bornAt;
   }
 
   private addressOf(link: Link): PeerAddress {

@@ -8,7 +8,15 @@ import type { GapReason } from '../membership/member.js';
 import type { Peer } from '../membership/peer.js';
 import type { MeshSink } from '../mesh-sink.js';
 import { type Heartbeat, readConfirm, readGap, readHeartbeat, readNumber } from '../protocol/control-frames.js';
-import { FRAME_CONFIRM, FRAME_GAP, FRAME_PING, FRAME_PONG, FRAME_PUBLICATION, FRAME_SKIP } from '../protocol/frame.js';
+import {
+  FRAME_CONFIRM,
+  FRAME_GAP,
+  FRAME_PING,
+  FRAME_PONG,
+  FRAME_PUBLICATION,
+  FRAME_SKIP,
+  FRAME_START,
+} from '../protocol/frame.js';
 import { forEachFrame } from '../protocol/relay-frame.js';
 
 export interface InboxOwner {
@@ -16,6 +24,8 @@ export interface InboxOwner {
   readonly head: number;
   /** A peer acknowledged more of ours. */
   onAcknowledged(peer: Peer): void;
+  /** `peer` reaches us, though not on a link. */
+  onReached(peer: Peer): void;
 }
 
 export class Inbox {
@@ -91,26 +101,38 @@ export class Inbox {
   }
 
   /**
-   * Frames of `peer` that another member carried: publications from number `start` on, unless that is 0. What begins too
-   * late is ignored, for the origin begins again at what was acknowledged. Returns whether that has to be acknowledged.
+   * Frames of `peer` that another member carried: what stands for numbers begins at number `start`, unless that is 0. What
+   * begins too late is ignored, for the origin begins again at what was acknowledged. Returns whether that has to be done.
    */
   onRelayed(peer: Peer, start: number, bytes: Buffer, framesStart: number, end: number): boolean {
     let next = start;
-    const isTooLate = start > peer.last + 1;
     forEachFrame(bytes, framesStart, end, (type, from, to) => {
       if (type === FRAME_PONG) this.learn(peer, readHeartbeat(bytes, from, to), this.clock.now());
       else if (type === FRAME_CONFIRM) {
         const { seq, outcome } = readConfirm(bytes, from, to);
         this.sink.onConfirm(peer.member, seq, outcome);
-      } else if (start > 0 && !isTooLate) next = this.onRelayedNumbers(peer, next, type, bytes, from, to);
-      // What follows a gap of which we have a part cannot be counted: the origin begins again behind it.
+      } else if (type === FRAME_START && start > 0) this.onRelayedStart(peer, start);
+      else if (start > 0) next = this.onRelayedNumbers(peer, next, type, bytes, from, to);
       return next >= 0;
     });
     return start > 0;
   }
 
+  /** `peer` is reached by way of others: at first contact, what is before `start` happened before we met. */
+  private onRelayedStart(peer: Peer, start: number): void {
+    if (!peer.hasStarted) {
+      peer.hasStarted = true;
+      peer.metHead = peer.toldHead;
+      peer.last = start - 1;
+      peer.proveFreshness();
+    }
+    this.owner.onReached(peer);
+  }
+
   /** One frame that stands for numbers from `next` on; returns the number after them, or -1 when it is no use to go on. */
   private onRelayedNumbers(peer: Peer, next: number, type: number, bytes: Buffer, start: number, end: number): number {
+    // Nothing of a member comes before `up`.
+    if (!peer.isAnnounced || next > peer.last + 1) return -1;
     if (type === FRAME_PUBLICATION) {
       if (next > peer.last) {
         peer.last = next;
@@ -131,6 +153,7 @@ export class Inbox {
     if (type !== FRAME_GAP) return next;
     const { to, reason, missed } = readGap(bytes, start, end);
     if (to > peer.last) {
+      // A gap of which we have a part cannot be counted: the origin begins again behind it.
       if (next !== peer.last + 1) return -1;
       peer.last = to;
       peer.received += missed;

@@ -1,8 +1,8 @@
 /** The way around one link that is broken or stuck: a second cursor into the log, whose slices a member that hears both carries. */
 import type { Link } from '../link/link.js';
 import type { Cursor, PublicationLog, Slice } from '../log/publication-log.js';
-import type { Peer } from '../membership/peer.js';
-import { gapFrame, skipFrame } from '../protocol/control-frames.js';
+import type { FirstContact, Peer } from '../membership/peer.js';
+import { gapFrame, skipFrame, startFrame } from '../protocol/control-frames.js';
 import { relayPrefix } from '../protocol/relay-frame.js';
 
 /**
@@ -35,8 +35,10 @@ export class Detour {
     readonly peer: Peer,
     private readonly selfIncarnation: string,
     private readonly log: PublicationLog,
+    /** For a peer that has nothing of ours yet. */
+    private readonly contact: FirstContact | undefined,
   ) {
-    this.cursor = log.cursorAt(peer.acknowledged + 1);
+    this.cursor = log.cursorAt(this.beginning);
   }
 
   /** Sends what the cursor has, as far as it may. */
@@ -61,8 +63,23 @@ export class Detour {
     }
   }
 
+  /** Tells the peer where we are, and where it begins: that makes us known to one that never had a link with us. */
+  beat(heartbeat: Buffer): void {
+    const { contact, beginning } = this;
+    if (contact?.missed === undefined || this.peer.acknowledged > 0) {
+      return this.send(Buffer.concat([heartbeat, startFrame(beginning)]), beginning);
+    }
+    const gap = gapFrame(contact.seq - 1, 'first-contact', contact.missed);
+    this.send(Buffer.concat([heartbeat, startFrame(1), gap]), 1);
+  }
+
+  private get beginning(): number {
+    const { acknowledged } = this.peer;
+    return acknowledged > 0 ? acknowledged + 1 : (this.contact?.seq ?? 1);
+  }
+
   /** Sends frames for the peer; `start` is the number of the first publication among them, 0 if there is none. */
-  send(frames: Buffer, start: number): void {
+  private send(frames: Buffer, start: number): void {
     if (this.via?.mayCarry === true) sendRelayed(this.via, this.peer.incarnation, this.selfIncarnation, frames, start);
   }
 
@@ -111,7 +128,7 @@ export class Detour {
   private restart(): void {
     this.slices.length = 0;
     this.unacknowledgedBytes = 0;
-    this.cursor = this.log.cursorAt(this.peer.acknowledged + 1);
+    this.cursor = this.log.cursorAt(this.beginning);
   }
 }
 

@@ -9,7 +9,7 @@ import { ProtocolError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import type { PublicationLog } from '../log/publication-log.js';
 import type { Membership } from '../membership/membership.js';
-import type { Peer } from '../membership/peer.js';
+import type { FirstContact, Peer } from '../membership/peer.js';
 import { FRAME_HEADER_BYTES, RELAY_OVERHEAD_BYTES } from '../protocol/frame.js';
 import { readRelay } from '../protocol/relay-frame.js';
 import { Detour, sendRelayed } from './detour.js';
@@ -31,6 +31,8 @@ export interface DetoursOwner {
   readonly intervalMs: number;
   /** A PONG for `peer` that answers no PING. */
   heartbeatFor(peer: Peer): Buffer;
+  /** Where a peer begins that has nothing of ours, and what it missed before. */
+  firstContact(peer: Peer): FirstContact;
   /** Sends a PING on the link itself. */
   ping(link: Link): void;
 }
@@ -112,8 +114,7 @@ export class Detours {
     const relay = readRelay(bytes, start, end);
     if (relay.to === this.owner.incarnation) {
       const origin = this.membership.peers.get(relay.from);
-      // Nothing of a member comes before `up`.
-      if (origin === undefined || !origin.isAnnounced || origin === sender) return;
+      if (origin === undefined || !origin.isExpected || origin === sender) return;
       origin.relayedAt = this.clock.now();
       if (this.inbox.onRelayed(origin, relay.start, bytes, relay.framesStart, end)) this.owe(origin, link, end - start);
       return;
@@ -133,8 +134,10 @@ export class Detours {
   }
 
   private needsDetour(peer: Peer): boolean {
-    if (!peer.isAnnounced || !peer.isExpected || peer.isRelinking) return false;
-    return peer.link === undefined || peer.link.isStuck;
+    if (!peer.isExpected || peer.isRelinking) return false;
+    if (peer.link !== undefined) return peer.link.isStuck;
+    // One that was only heard of is dialled first.
+    return peer.isAnnounced || peer.failedDials > 0;
   }
 
   private keep(peer: Peer, now: number): void {
@@ -144,13 +147,17 @@ export class Detours {
       this.active.delete(peer);
       return;
     }
-    if (detour === undefined) this.active.set(peer, (detour = new Detour(peer, this.owner.incarnation, this.log)));
+    if (detour === undefined) {
+      const contact = peer.wasLinked || peer.acknowledged > 0 ? undefined : this.owner.firstContact(peer);
+      detour = new Detour(peer, this.owner.incarnation, this.log, contact);
+      this.active.set(peer, detour);
+    }
     const at = detour.via === undefined ? -1 : ways.indexOf(detour.via);
-    if (at < 0) detour.choose(ways[0]!);
+    if (at < 0) detour.choose(ways[0]);
     else if (detour.retryIfDue(now)) detour.choose(ways[(at + 1) % ways.length]);
     if (now >= detour.nextBeatAt) {
       detour.nextBeatAt = now + this.owner.intervalMs;
-      detour.send(this.owner.heartbeatFor(peer), 0);
+      detour.beat(this.owner.heartbeatFor(peer));
       // The link itself has to prove that it works again.
       if (peer.link !== undefined) this.prove(peer.link);
     }

@@ -7,6 +7,12 @@ import type { Member, MemberMetadata, MemberStatus } from './member.js';
 /** `heard-of`: another member hears it, we never had a link. */
 export type PeerStatus = MemberStatus | 'heard-of';
 
+/** Where a peer begins that has nothing of ours, and how many publications of its lifetime are missing before, if any may be. */
+export interface FirstContact {
+  readonly seq: number;
+  readonly missed: number | undefined;
+}
+
 /** A head that we have not reached yet, and when we learned of it. */
 interface UnprovenHead {
   readonly head: number;
@@ -31,6 +37,12 @@ export class Peer {
   hasStarted = false;
   /** The head at first contact: what is at or below it happened before we met. */
   metHead = 0;
+  /** The highest head that it told. */
+  toldHead = 0;
+  /** Whether a link with it was ever bound: otherwise it has nothing of ours, unless others carried it. */
+  wasLinked = false;
+  /** Where it began with us; set once, so that every link and every detour begins at the same place. */
+  contact: FirstContact | undefined;
   /** The highest number of ours that it acknowledged. */
   acknowledged = 0;
   /** Until when we are proven to have all it published. */
@@ -126,6 +138,7 @@ export class Peer {
 
   /** It told its head at `at`: fresh if we have reached it, otherwise once we do. */
   learnHead(head: number, at: number): void {
+    this.toldHead = Math.max(this.toldHead, head);
     if (this.last >= head) {
       this.freshAt = at;
       this.oldestUnproven = this.newestUnproven = undefined;
