@@ -63,8 +63,8 @@ Object.assign(commands, {
       lags.worstLieMs = Math.max(lags.worstLieMs, lagMs);
       return fresh;
     };
-    mesh.subscribe('count', (_payload, { publishedAt }) => {
-      newestAt = Math.max(newestAt, publishedAt);
+    mesh.subscribe('count', (_payload, { publishedAt, local }) => {
+      if (!local) newestAt = Math.max(newestAt, publishedAt);
       look();
     });
     const watch = setInterval(() => {
