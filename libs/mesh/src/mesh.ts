@@ -2,19 +2,12 @@
  * The mesh of one node: composition and life cycle, and the rules that bind its parts together. Protocol details live in
  * the parts; see docs/protocol.md.
  */
-import { networkInterfaces } from 'node:os';
-import {
-  addressKey,
-  type DiscoveryContext,
-  isLoopback,
-  isThisHost,
-  isUnspecified,
-  type PeerAddress,
-} from 'rookery/discovery';
+import { addressKey, type DiscoveryContext, isLoopback, isUnspecified, type PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable, type Random } from '@rookery/runtime';
 import { Farewell } from './delivery/farewell.js';
 import { Inbox } from './delivery/inbox.js';
 import { Outbox } from './delivery/outbox.js';
+import { Detours } from './detour/detours.js';
 import { DiscoveryLoop } from './dial/discovery-loop.js';
 import { Reach, type ReachOwner } from './dial/reach.js';
 import { ClusterError, ProtocolError } from './errors.js';
@@ -29,7 +22,7 @@ import type { Peer } from './membership/peer.js';
 import { ViewGossip } from './membership/view-gossip.js';
 import type { ResolvedMeshOptions } from './mesh-options.js';
 import type { MeshSink } from './mesh-sink.js';
-import type { LinkStats, MeshStats } from './mesh-stats.js';
+import type { DetourStats, LinkStats, MeshStats } from './mesh-stats.js';
 import {
   confirmFrame,
   type ConfirmOutcome,
@@ -48,6 +41,7 @@ import {
   FRAME_PONG,
   FRAME_PUBLICATION,
   FRAME_REJECT,
+  FRAME_RELAY,
   FRAME_SERVES,
   FRAME_SKIP,
   FRAME_START,
@@ -70,6 +64,10 @@ import type { Connection, Listener, Transport } from './transport/transport.js';
 const FIRST_CONTACT_SLACK_MS = 10_000;
 /** A link that the peer replaced by another one: by then the other one has begun, or is not worth waiting for. */
 const SUCCESSOR_TIMEOUT_MS = 1_000;
+/** What was told right before a link broke may not have arrived: ends that are so much older are told again. */
+const END_SLACK_MS = 60_000;
+/** Whoever sent something by way of another member within this time is answered that way. */
+const RELAYED_LATELY_MS = 10_000;
 /** A view of this many links or fewer is small; more is refused. */
 const MAX_LINKS = 1_000;
 
@@ -79,6 +77,8 @@ export interface MeshEnvironment {
   /** Makes the transport once the keys are derived. */
   readonly makeTransport: (keys: KeyRing) => Transport;
   readonly makeKeys: () => Promise<KeyRing>;
+  /** Whether an address is one of this very host: what refuses there is gone. */
+  readonly isThisHost: (host: string) => boolean;
 }
 
 export class Mesh implements LinkOwner {
@@ -95,6 +95,7 @@ export class Mesh implements LinkOwner {
   private readonly membership: Membership;
   private readonly inbox: Inbox;
   private readonly farewell: Farewell;
+  private readonly detours: Detours;
   /** Every open link, whether bound or not. */
   private readonly links = new Set<Link>();
   private readonly bound = new Set<Link>();
@@ -122,6 +123,7 @@ export class Mesh implements LinkOwner {
     this.log = new PublicationLog({ ...options.limits, maxDirected: 65_536 });
     this.outbox = new Outbox(this.log, options.limits.windowBytes, this.incarnation, this.clock, this.logger, {
       boundLinks: () => this.bound,
+      pumpDetours: () => this.detours.pump(),
       get hasSubscriptions() {
         return sink.hasSubscriptions;
       },
@@ -140,14 +142,18 @@ export class Mesh implements LinkOwner {
       },
       onTick: () => this.onTick(),
     });
-    this.membership = new Membership({ incarnation: this.incarnation, name: options.name }, this.clock, this.logger, {
+    const self = { incarnation: this.incarnation, name: options.name, startedAt: this.startedAt };
+    this.membership = new Membership(self, this.clock, this.logger, {
       onMember: (status, event) => sink.onMember(status, event),
       onGap: (gap) => sink.onGap(gap),
       onWanted: (peer) => this.reach?.want(peer),
-      onHeard: () => this.reach?.reconcile(),
+      onHeard: () => {
+        this.reach?.reconcile();
+        this.detours.reconsider();
+      },
       onViewChanged: () => this.view.changed(),
-      onLeaver: (peer) => this.view.noteLeaver(peer),
-      isOnThisHost: (host) => isThisHost(host, networkInterfaces()),
+      onEnded: (peer) => this.view.noteEnded(peer),
+      isOnThisHost: (host) => environment.isThisHost(host),
     });
     this.farewell = new Farewell(this.clock, {
       get head() {
@@ -155,6 +161,7 @@ export class Mesh implements LinkOwner {
       },
       links: this.links,
       bound,
+      detoured: () => this.detours.peers,
       flush: () => this.flush(),
       pingAll: () => this.pingAll(),
     });
@@ -162,7 +169,21 @@ export class Mesh implements LinkOwner {
       get head() {
         return log.head;
       },
-      onAcknowledged: () => this.farewell.noteAcknowledged(),
+      onAcknowledged: (peer) => {
+        this.detours.noteAcknowledged(peer);
+        this.farewell.noteAcknowledged();
+      },
+    });
+    const { heartbeats } = this;
+    this.detours = new Detours(this.clock, log, this.membership, this.inbox, {
+      incarnation: this.incarnation,
+      bound,
+      isLeaving: () => this.isLeaving,
+      get intervalMs() {
+        return heartbeats.intervalMs;
+      },
+      heartbeatFor: (peer) => heartbeats.unsolicited(peer),
+      ping: (link) => heartbeats.ping(link),
     });
   }
 
@@ -257,7 +278,13 @@ export class Mesh implements LinkOwner {
 
   /** Answers a publication that asked for confirmation. Harmless when the link is gone: the sender then waits or times out. */
   confirm(to: string, seq: number, outcome: ConfirmOutcome): void {
-    this.membership.peers.get(to)?.link?.send(confirmFrame(seq, outcome));
+    const peer = this.membership.peers.get(to);
+    if (peer === undefined) return;
+    const frame = confirmFrame(seq, outcome);
+    peer.link?.send(frame);
+    // What came by way of another member is answered that way as well: the link may be stuck without our knowing.
+    const isDetoured = peer.link === undefined || this.clock.now() - peer.relayedAt < RELAYED_LATELY_MS;
+    if (isDetoured) this.detours.answer(peer, frame);
   }
 
   /** Asks every linked peer to acknowledge at once. */
@@ -306,9 +333,19 @@ export class Mesh implements LinkOwner {
     return {
       log: { head: this.log.head, first: this.log.first(this.clock.now()), bytes: this.log.bytes },
       links,
+      detours: this.detourStats(),
       discovery: this.reach?.stats((incarnation) => this.member(incarnation)?.name) ?? [],
       overruns: this.outbox.overruns,
     };
+  }
+
+  private detourStats(): DetourStats[] {
+    const stats: DetourStats[] = [];
+    for (const peer of this.detours.peers) {
+      const via = this.detours.viaOf(peer);
+      if (via !== undefined) stats.push({ member: peer.member, via: via.member });
+    }
+    return stats;
   }
 
   /** Flushes, waits for acknowledgements, says goodbye and closes. */
@@ -325,6 +362,7 @@ export class Mesh implements LinkOwner {
     this.ownMember = undefined;
     this.heartbeats.close();
     this.view.close();
+    this.detours.close();
     this.listener?.close();
     await this.farewell.say();
     await withdrawn;
@@ -352,7 +390,7 @@ export class Mesh implements LinkOwner {
 
   makeHello(link: Link, to: string): Hello {
     const peer = this.membership.peers.get(to);
-    link.receivedAtHello = peer?.received ?? 0;
+    link.noteLeading(peer?.received ?? 0);
     const { name, cluster, metadata, advertise, listen } = this.options;
     const host = advertise?.host ?? (isUnspecified(listen.host) ? '' : listen.host);
     return {
@@ -411,6 +449,7 @@ export class Mesh implements LinkOwner {
     const previous = peer.link;
     peer.link = link;
     peer.isRelinking = false;
+    peer.maxFrameBytes = link.hello.maxFrameBytes;
     link.noteBound(now);
     link.receivedAtBind = peer.last;
     link.acknowledgedAtBind = peer.acknowledged = Math.max(peer.acknowledged, link.hello.have);
@@ -419,8 +458,10 @@ export class Mesh implements LinkOwner {
     this.reach?.noteBound(link);
     this.greet(link);
     peer.learnHead(link.hello.head, now);
-    if (link.isDialled) this.heartbeats.ping(link);
+    // Both ends learn the round trip: it tells when an acknowledgement is late.
+    this.heartbeats.ping(link);
     link.pump();
+    this.detours.reconsider();
   }
 
   /**
@@ -437,8 +478,14 @@ export class Mesh implements LinkOwner {
     link.cursor = this.log.cursorAt(seq);
     link.send(startFrame(isGap ? 1 : seq));
     link.send(servesFrame([]));
-    this.view.sendWhole(link);
+    this.view.sendWhole(link, this.unheardSince(link));
     if (isGap) link.sendGap(seq - 1, 'first-contact', this.log.missedBetween(1, seq - 1, incarnation));
+  }
+
+  /** Since when the peer has heard nothing from us: since its own start, or since our last link broke. */
+  private unheardSince({ hello, peer }: Link): number {
+    const bornAt = this.clock.now() - hello.ageMs;
+    return peer === undefined || !peer.isAnnounced ? bornAt : Math.max(bornAt, peer.aloneSince - END_SLACK_MS);
   }
 
   private addressOf(link: Link): PeerAddress {
@@ -475,6 +522,7 @@ export class Mesh implements LinkOwner {
     this.outbox.noteProgress();
     this.farewell.noteClosed(link);
     if (!this.isLeaving) this.reach?.reconcile();
+    this.detours.reconsider();
     this.checkReady();
   }
 
@@ -512,6 +560,10 @@ export class Mesh implements LinkOwner {
 
   onGapSent(_link: Link, from: number, to: number): void {
     this.logger.debug('A peer was sent a gap.', { from, to });
+  }
+
+  onAwaiting(): void {
+    this.detours.watchLinks();
   }
 
   onWritten(link: Link): void {
@@ -555,6 +607,8 @@ export class Mesh implements LinkOwner {
         link.hasServed = true;
         this.membership.announce(peer);
         return this.checkReady();
+      case FRAME_RELAY:
+        return this.detours.onRelay(link, peer, bytes, start, end);
       case FRAME_BYE:
         return this.onBye(link, peer, readBye(bytes, start, end));
       default:
@@ -578,7 +632,8 @@ export class Mesh implements LinkOwner {
       }
       if (link.isClosed) return;
       link.hasStarted = true;
-      this.membership.supersede((other) => addressKey(other.address) === addressKey(peer.address), peer);
+      // Whoever was at its address before is gone.
+      this.membership.judgeAll();
     } else if (peer.link !== link) return;
     this.inbox.onStart(link, peer, seq);
   }
@@ -638,6 +693,7 @@ export class Mesh implements LinkOwner {
     this.log.expire(this.clock.now());
     this.membership.judgeAll();
     this.reach?.tick();
+    this.detours.reconsider();
   }
 
   private checkReady(): void {

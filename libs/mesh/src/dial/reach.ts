@@ -105,11 +105,21 @@ export class Reach implements DialerOwner {
     if (target === undefined) return;
     this.dialledFor.delete(link);
     const outcome: DialOutcome = link.saidGoodbye ? 'left' : (link.rejection?.code ?? 'closed');
-    if (outcome === 'self') target.owner = this.owner.incarnation;
+    if (outcome === 'self') this.noteSelf(target);
     // The peer holds another link. Where we do not, it is half-open, and the peer will notice: no hurry.
     if (outcome === 'duplicate-link' && link.peer?.link !== undefined) this.dialer.noteEnded(target, 'duplicate-link');
     else if (wasBound) this.dialer.noteEnded(target, 'closed');
     else this.dialer.noteFailure(target, outcome);
+  }
+
+  /** The address is our own: nobody else can be there any more. */
+  private noteSelf(target: DialTarget): void {
+    target.owner = this.owner.incarnation;
+    for (const peer of this.membership.peers) {
+      if (peer.link !== undefined || peer.addressKey !== target.key) continue;
+      peer.leadsToUs = true;
+      this.membership.judge(peer);
+    }
   }
 
   /**
@@ -227,7 +237,7 @@ export class Reach implements DialerOwner {
   }
 
   private isLinkedAt(key: string): boolean {
-    for (const { peer } of this.owner.bound) if (peer !== undefined && addressKey(peer.address) === key) return true;
+    for (const { peer } of this.owner.bound) if (peer?.addressKey === key) return true;
     return addressKey(this.owner.ownAddress()) === key;
   }
 
@@ -238,7 +248,7 @@ export class Reach implements DialerOwner {
 
   /** A peer is listed under its own address, or under one at which we found it. */
   private isListed(peer: Peer): boolean {
-    if (this.listed.has(addressKey(peer.address))) return true;
+    if (this.listed.has(peer.addressKey)) return true;
     for (const { owner, listedBy } of this.dialer)
       if (owner === peer.incarnation && listedBy !== undefined) return true;
     return false;

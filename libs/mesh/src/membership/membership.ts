@@ -1,7 +1,7 @@
 /** Who is here: every known incarnation, what became of it, and the events about it. */
 import type { PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable } from '@rookery/runtime';
-import type { Hello, View } from '../protocol/list-frames.js';
+import type { Hello, View, ViewEnded, ViewMember } from '../protocol/list-frames.js';
 import type { Gap, MemberEvent, MemberMetadata, MemberStatus } from './member.js';
 import { reasonForLoss } from './evidence.js';
 import { Peer } from './peer.js';
@@ -16,7 +16,8 @@ export interface MembershipOwner {
   onHeard(): void;
   /** Whom we hear, or who left, changed. */
   onViewChanged(): void;
-  onLeaver(peer: Peer): void;
+  /** A member left or is lost. */
+  onEnded(peer: Peer): void;
   isOnThisHost(host: string): boolean;
 }
 
@@ -25,7 +26,7 @@ export class Membership {
   private readonly namesWarnedAbout = new Set<string>();
 
   constructor(
-    private readonly self: { readonly incarnation: string; readonly name: string },
+    private readonly self: { readonly incarnation: string; readonly name: string; readonly startedAt: number },
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly owner: MembershipOwner,
@@ -39,7 +40,7 @@ export class Membership {
       known.describe(identity);
       return known;
     }
-    const peer = new Peer(hello.incarnation, identity, this.clock.now());
+    const peer = this.makePeer(hello.incarnation, identity, hello.ageMs);
     return this.peers.add(peer) ? peer : undefined;
   }
 
@@ -88,13 +89,11 @@ export class Membership {
     const wasExpected = peer.isExpected;
     peer.setStatus('left');
     peer.leftHead = head;
-    peer.leftAt = this.clock.now();
     if (wasExpected && peer.last < head && missed !== 0) {
       peer.last = head;
       this.owner.onGap({ from: peer.member, reason: 'left-behind', missed });
     }
     this.end(peer, 'left', reason);
-    this.owner.onLeaver(peer);
   }
 
   /** What `speaker` says it hears: strangers are worth a dial, and the suspect have a witness. */
@@ -104,15 +103,9 @@ export class Membership {
     for (const entry of view.members) {
       if (entry.incarnation === this.self.incarnation) continue;
       speaker.hears.add(entry.incarnation);
-      this.hearOf(entry.incarnation, entry.name, { host: entry.host, port: entry.port }, entry.metadata);
+      this.hearOf(entry);
     }
-    for (const { incarnation, head } of view.left) {
-      const peer = this.peers.get(incarnation);
-      // One that holds a link to us will say goodbye itself, in order.
-      if (peer !== undefined && peer.link === undefined && incarnation !== this.self.incarnation) {
-        this.leave(peer, head, undefined, `goodbye, heard by ${speaker.name}`);
-      }
-    }
+    for (const ended of view.ended) this.hearOfEnd(speaker, ended);
     this.judgeAll();
     this.owner.onHeard();
   }
@@ -139,12 +132,14 @@ export class Membership {
     const now = this.clock.now();
     const reason = reasonForLoss(
       {
-        aloneSince: peer.aloneSince,
+        aloneSince: Math.max(peer.aloneSince, peer.relayedAt),
         refusals: peer.refusals,
         firstRefusedAt: peer.firstRefusedAt,
         lastRefusedAt: peer.lastRefusedAt,
         acceptedOurDial: peer.acceptedOurDial,
         isOnThisHost: peer.refusals > 0 && this.owner.isOnThisHost(peer.address.host),
+        successor: this.successorOf(peer),
+        leadsToUs: peer.leadsToUs,
         isHeardByOthers: this.isHeardByOthers(peer.incarnation),
         absentAnswers: peer.absentAnswers,
         failedDials: peer.failedDials,
@@ -154,17 +149,11 @@ export class Membership {
     if (reason !== undefined) this.lose(peer, reason);
   }
 
-  /** A new incarnation answers where `address` is: whoever was there before is gone. */
-  supersede(isAtAddress: (peer: Peer) => boolean, newcomer: Peer): void {
-    for (const peer of this.peers) {
-      if (peer === newcomer || peer.link !== undefined || !peer.isExpected || !isAtAddress(peer)) continue;
-      this.lose(peer, `${label(newcomer)} listens at its address now`);
-    }
-  }
-
   private end(peer: Peer, status: 'lost' | 'left', reason: string): void {
     peer.hears.clear();
+    peer.endedAt = this.clock.now();
     this.owner.onViewChanged();
+    this.owner.onEnded(peer);
     if (!peer.isAnnounced) return;
     peer.isAnnounced = false;
     if (status === 'lost') this.logger.warn(`${label(peer)} is lost: ${reason}.`);
@@ -172,10 +161,20 @@ export class Membership {
     this.owner.onMember(status, { member: peer.member, reason });
   }
 
-  private hearOf(incarnation: string, name: string, address: PeerAddress, metadata: MemberMetadata): void {
+  private makePeer(
+    incarnation: string,
+    identity: { readonly name: string; readonly address: PeerAddress; readonly metadata: MemberMetadata },
+    ageMs: number,
+  ): Peer {
+    const now = this.clock.now();
+    return new Peer(incarnation, identity, now, now - ageMs, this.self.startedAt);
+  }
+
+  private hearOf({ incarnation, name, host, port, metadata, ageMs }: ViewMember): void {
     let peer = this.peers.get(incarnation);
     if (peer === undefined) {
-      peer = new Peer(incarnation, { name, address, metadata: Object.freeze({ ...metadata }) }, this.clock.now());
+      const identity = { name, address: { host, port }, metadata: Object.freeze({ ...metadata }) };
+      peer = this.makePeer(incarnation, identity, ageMs);
       if (!this.peers.add(peer)) return;
     } else if (peer.status === 'lost') {
       // A living witness: it may return, and is worth a dial.
@@ -184,6 +183,33 @@ export class Membership {
       peer.aloneSince = this.clock.now();
     }
     if (peer.link === undefined && peer.isExpected) this.owner.onWanted(peer);
+  }
+
+  /** Who is linked to us from the address of `peer`, which has no link. */
+  private successorOf(peer: Peer): string | undefined {
+    for (const other of this.peers) {
+      if (other.link?.hasStarted === true && other !== peer && other.addressKey === peer.addressKey)
+        return label(other);
+    }
+    return undefined;
+  }
+
+  /** `speaker` says that a member is no more. */
+  private hearOfEnd(speaker: Peer, { incarnation, name, host, port, isLost, head, endedMs }: ViewEnded): void {
+    if (incarnation === this.self.incarnation) return;
+    const known = this.peers.get(incarnation);
+    if (known !== undefined) {
+      // One that holds a link to us will say goodbye itself, in order. That others lost it is no evidence for us.
+      if (!isLost && known.link === undefined) this.leave(known, head, undefined, `goodbye, heard by ${speaker.name}`);
+      return;
+    }
+    // It lived in our lifetime, and we never heard of it: what it published is missing here.
+    if (endedMs >= this.clock.now() - this.self.startedAt || (!isLost && head === 0)) return;
+    const peer = this.makePeer(incarnation, { name, address: { host, port }, metadata: {} }, endedMs);
+    if (!this.peers.add(peer)) return;
+    if (isLost) this.lose(peer, `lost by ${speaker.name}`);
+    else this.leave(peer, head, undefined, `goodbye, heard by ${speaker.name}`);
+    peer.endedAt = this.clock.now() - endedMs;
   }
 
   private isHeardByOthers(incarnation: string): boolean {

@@ -1,6 +1,7 @@
 /** What this node knows of one incarnation of another: the protocol's state, kept beyond the life of any link. */
-import type { PeerAddress } from 'rookery/discovery';
+import { addressKey, type PeerAddress } from 'rookery/discovery';
 import type { Link } from '../link/link.js';
+import { MIN_FRAME_BYTES_LIMIT } from '../protocol/frame.js';
 import type { Member, MemberMetadata, MemberStatus } from './member.js';
 
 /** `heard-of`: another member hears it, we never had a link. */
@@ -24,7 +25,7 @@ export class Peer {
   isRelinking = false;
   /** The highest contiguous number received. */
   last = 0;
-  /** Publications received, without those that others were meant to have. */
+  /** Publications received or told to be missing, without those that others were meant to have. */
   received = 0;
   /** Whether a START was ever received: before, `last` says nothing. */
   hasStarted = false;
@@ -32,10 +33,14 @@ export class Peer {
   metHead = 0;
   /** The highest number of ours that it acknowledged. */
   acknowledged = 0;
-  /** When it was last proven that we have all it published until then. */
+  /** Until when we are proven to have all it published. */
   freshAt: number;
   /** What it announced last: when it speaks next, at the latest. */
   nextMs = 1_000;
+  /** The largest frame that it accepts, as it said last. */
+  maxFrameBytes = MIN_FRAME_BYTES_LIMIT;
+  /** When something of it last came by way of another member. */
+  relayedAt = Number.NEGATIVE_INFINITY;
   /** Incarnations that it hears, by its VIEW; empty while not linked. */
   readonly hears = new Set<string>();
   /** The nonce that it used on the last link to it that we gave up. */
@@ -43,29 +48,41 @@ export class Peer {
   /** When it lost its link, or was first heard of. */
   aloneSince: number;
   acceptedOurDial = false;
+  /** Whether a dial of its address led back to this very process. */
+  leadsToUs = false;
   refusals = 0;
   firstRefusedAt = 0;
   lastRefusedAt = 0;
   absentAnswers = 0;
   failedDials = 0;
-  /** When it said goodbye, and with what head. */
-  leftAt = 0;
+  /** When it left or was lost, and the head it left with. */
+  endedAt = 0;
   leftHead = 0;
   private oldestUnproven: UnprovenHead | undefined;
   private newestUnproven: UnprovenHead | undefined;
   private snapshot: Member | undefined;
+  private key: string | undefined;
 
   constructor(
     readonly incarnation: string,
     private identity: { readonly name: string; readonly address: PeerAddress; readonly metadata: MemberMetadata },
     now: number,
+    /** When it started, in our monotonic time, as it or others tell: before, it cannot have published anything. */
+    readonly bornAt: number,
+    /** When we started: what happened before is not ours to have. */
+    startedAt: number,
   ) {
-    this.freshAt = now;
+    this.freshAt = Math.max(bornAt, startedAt);
     this.aloneSince = now;
   }
 
   get address(): PeerAddress {
     return this.identity.address;
+  }
+
+  /** Its address in one spelling, to compare with others. */
+  get addressKey(): string {
+    return (this.key ??= addressKey(this.identity.address));
   }
 
   get name(): string {
@@ -98,6 +115,7 @@ export class Peer {
     readonly metadata: MemberMetadata;
   }): void {
     this.identity = identity;
+    this.key = undefined;
     this.snapshot = undefined;
   }
 
@@ -138,5 +156,6 @@ export class Peer {
     this.refusals = 0;
     this.absentAnswers = 0;
     this.failedDials = 0;
+    this.leadsToUs = false;
   }
 }
