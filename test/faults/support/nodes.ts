@@ -6,8 +6,8 @@ import { type Host, Network } from './network.js';
 export const PORT = 4370;
 const PROGRAM = 'test/faults/support/fault-node.mjs';
 
-/** `FAULTS=full` runs every fault as long as it is meant to; otherwise they are shorter, as on a CI machine. */
-export const IS_FULL = process.env['FAULTS'] === 'full';
+/** `FULL=1` runs every fault as long as it is meant to; otherwise they are shorter, as on a CI machine. */
+export const IS_FULL = process.env['FULL'] === '1';
 export const duration = (full: number, short: number): number => (IS_FULL ? full : short);
 
 export interface Freshness {
