@@ -1,8 +1,8 @@
 /** The suites that `npm test` runs: they need nothing but Node and what npm installs. */
 import { faces } from './tools/layers.mjs';
 
-/** Folders of `test/` with a script of their own, `npm run test:<folder>`: they need a build, a browser or a database, and time. */
-export const APART = ['browser', 'package', 'postgres', 'processes', 'start'];
+/** Folders of `test/` with a script of their own, `npm run test:<folder>`: they need a build, a browser, a database or root, and time. */
+export const APART = ['browser', 'faults', 'package', 'postgres', 'processes', 'start'];
 
 /** @type {import('jest').Config} */
 export default {

@@ -146,3 +146,6 @@ process.on('SIGTERM', () => {
 });
 process.on('disconnect', () => process.exit(0));
 send({ event: 'spawned' });
+
+/** For programs that add commands of their own. */
+export { commands, createMesh, mesh, staticPeers, wallMs };

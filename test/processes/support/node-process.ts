@@ -1,5 +1,5 @@
 /** Drives nodes in processes of their own: spawn, ask, signal, and wait for what they report. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, type ForkOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -33,6 +33,14 @@ interface Answer {
 
 type Discovery = readonly (readonly ['static', readonly { host: string; port: number }[]] | readonly ['dns', object])[];
 
+/** How the process of a node is started, when not as usual. */
+export interface Launch {
+  /** The program, from the root of the repository; it must take the same commands. */
+  readonly script?: string;
+  readonly execPath?: string;
+  readonly execArgv?: readonly string[];
+}
+
 /** Wall time with the precision of the monotonic clock: comparable between processes of one host. */
 export const wallMs = (): number => performance.timeOrigin + performance.now();
 
@@ -50,10 +58,14 @@ export class NodeProcess {
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   private nextId = 1;
 
-  private constructor(readonly name: string) {
+  private constructor(
+    readonly name: string,
+    { script = 'test/processes/support/node-process.mjs', execPath, execArgv = ['--expose-gc'] }: Launch,
+  ) {
     NodeProcess.all.add(this);
-    const script = join(process.cwd(), 'test/processes/support/node-process.mjs');
-    this.child = fork(script, [PROJECT], { execArgv: ['--expose-gc'], serialization: 'advanced' });
+    const options: ForkOptions = { execArgv: [...execArgv], serialization: 'advanced' };
+    if (execPath !== undefined) options.execPath = execPath;
+    this.child = fork(join(process.cwd(), script), [PROJECT], options);
     this.child.on('message', (message: Answer & NodeEvent) => this.onMessage(message));
     this.child.on('exit', (code, signal) => {
       NodeProcess.all.delete(this);
@@ -69,8 +81,8 @@ export class NodeProcess {
   }
 
   /** Only the process: its mesh is opened by {@link open}. */
-  static async spawn(name: string): Promise<NodeProcess> {
-    const node = new NodeProcess(name);
+  static async spawn(name: string, launch: Launch = {}): Promise<NodeProcess> {
+    const node = new NodeProcess(name, launch);
     await node.until(() => node.events.some(({ event }) => event === 'spawned'), 'the process runs');
     return node;
   }

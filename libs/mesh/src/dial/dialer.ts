@@ -108,6 +108,7 @@ export class Dialer {
     this.timer = undefined;
     const now = this.clock.now();
     let nextAt = Number.POSITIVE_INFINITY;
+    const due: DialTarget[] = [];
     this.owner.beforeReconcile();
     for (const target of this.targets.values()) {
       if (target.isDialling) continue;
@@ -117,7 +118,14 @@ export class Dialer {
       }
       if (!this.owner.wants(target)) continue;
       if (target.notBefore > now) nextAt = Math.min(nextAt, target.notBefore);
-      else if (this.inFlight < MAX_DIALS_IN_FLIGHT) this.dial(target);
+      else due.push(target);
+    }
+    // Who waited longest goes first: many that never answer would otherwise take every slot again, and the rest none.
+    due.sort((one, other) => one.notBefore - other.notBefore);
+    for (const target of due) {
+      if (this.inFlight >= MAX_DIALS_IN_FLIGHT) break;
+      // Another address of the same peer may be under way by now.
+      if (this.owner.wants(target)) this.dial(target);
     }
     // When all slots are taken, the end of any dial reconciles again.
     if (nextAt < Number.POSITIVE_INFINITY) this.timer = this.clock.after(nextAt - now, () => this.reconcile());

@@ -1,0 +1,51 @@
+import { describe, expect, it } from '@jest/globals';
+import { type Clock, type Random, systemClock } from '@rookery/runtime';
+import type { DialFailure, Transport } from '../transport/transport.js';
+import { Dialer, type DialerOwner } from './dialer.js';
+
+const MANY = 48;
+
+/** Addresses of which none answers, by the ports that were dialled, in that order. */
+function dialerOfMany(): { dialer: Dialer; dialled: number[]; failOldest: () => void } {
+  let now = 1;
+  const clock: Clock = { ...systemClock, now: () => now++, after: () => ({ cancel: () => undefined }) };
+  const dialled: number[] = [];
+  const pending: ((failure: DialFailure) => void)[] = [];
+  const transport: Transport = {
+    listen: () => Promise.reject(new Error('not asked for')),
+    dial: ({ port }, _onConnection, onFailure) => {
+      dialled.push(port);
+      pending.push(onFailure);
+      return { cancel: () => undefined };
+    },
+  };
+  const owner: DialerOwner = {
+    beforeReconcile: () => undefined,
+    onDialling: () => undefined,
+    wants: () => true,
+    isObsolete: () => false,
+    onConnection: () => undefined,
+    onDialFailed: () => undefined,
+  };
+  // No back-off at all: every address is due again as soon as it has failed.
+  const random: Random = { next: () => 0, bytes: (length) => Buffer.alloc(length) };
+  const dialer = new Dialer(transport, clock, random, owner);
+  for (let port = 1; port <= MANY; port++) dialer.target({ host: '10.0.0.1', port });
+  return { dialer, dialled, failOldest: () => pending.shift()!({ kind: 'timeout', message: 'no answer' }) };
+}
+
+describe('a dialer', () => {
+  it('dials 16 addresses at once', () => {
+    const { dialer, dialled } = dialerOfMany();
+    dialer.reconcile();
+    dialer.reconcile();
+    expect(dialled).toHaveLength(16);
+  });
+
+  it('gives every address its turn, however many never answer', () => {
+    const { dialer, dialled, failOldest } = dialerOfMany();
+    dialer.reconcile();
+    for (let i = 0; i < 2 * MANY - 16; i++) failOldest();
+    for (const round of [dialled.slice(0, MANY), dialled.slice(MANY)]) expect(new Set(round).size).toBe(MANY);
+  });
+});
