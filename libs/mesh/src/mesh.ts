@@ -105,6 +105,7 @@ export class Mesh implements LinkOwner {
   private ownAddress: PeerAddress;
   private ownMember: Member | undefined;
   private readonly readyChecks = new Set<() => void>();
+  private leftAt: number | undefined;
   private phase: 'new' | 'starting' | 'running' | 'leaving' | 'left' = 'new';
 
   constructor(
@@ -268,6 +269,8 @@ export class Mesh implements LinkOwner {
   freshness(): Freshness {
     return judgeFreshness(
       {
+        startedAt: this.startedAt,
+        leftAt: this.leftAt,
         unanswered: this.discovery?.unanswered ?? this.options.discovery.map(({ name }) => name),
         peers: [...this.membership.peers].filter((peer) => peer.isExpected),
         unproven: this.reach?.unproven() ?? [],
@@ -322,6 +325,7 @@ export class Mesh implements LinkOwner {
     const withdrawn = this.discovery?.stop();
     if (wasRunning) await this.farewell.drain(this.options.limits.leaveTimeoutMs);
     this.phase = 'left';
+    this.leftAt = this.clock.now();
     this.ownMember = undefined;
     this.heartbeats.close();
     this.view.close();
@@ -396,6 +400,7 @@ export class Mesh implements LinkOwner {
     const peer = this.membership.meet(hello, this.addressOf(link));
     if (peer === undefined) return link.reject({ code: 'busy', text: 'too many members' });
     link.peer = peer;
+    link.helloCameAt = this.heartbeats.polledAt;
     if (link.isDialled) peer.acceptedOurDial = true;
     // The lower incarnation alone decides; the other side waits for its START.
     if (this.incarnation > hello.incarnation) return;
@@ -418,7 +423,7 @@ export class Mesh implements LinkOwner {
     if (previous !== undefined) previous.reject({ code: 'duplicate-link', text: 'replaced by a newer link' });
     this.reach?.noteBound(link);
     this.greet(link);
-    peer.learnHead(link.hello.head, now);
+    peer.learnHead(link.hello.head, link.helloCameAt);
     if (link.isDialled) this.heartbeats.ping(link);
     link.pump();
   }

@@ -5,6 +5,8 @@ export {
   DEFAULT_MESH_LIMITS,
   type DialStats,
   type Freshness,
+  type FreshnessKind,
+  freshnessKind,
   type Gap,
   type GapReason,
   type LinkStats,

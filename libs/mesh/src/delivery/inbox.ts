@@ -79,13 +79,16 @@ export class Inbox {
     const now = this.clock.now();
     const { head } = this.owner;
     peer.nextMs = boundedNextMs(beat.nextMs);
-    peer.learnHead(beat.head, now);
+    const isAnswer = type !== FRAME_PING && beat.id !== 0 && beat.id === link.pingId;
+    // An answer is younger than its question. What was not asked for may have lain in the socket while we stood still: dated
+    // by its arrival it would prove that we are caught up, when what came after it was cut off with the link.
+    peer.learnHead(beat.head, isAnswer ? link.pingSentAt : this.heartbeats.polledAt);
     if (beat.ack > head) throw new ProtocolError(`the peer acknowledges ${beat.ack} of ${head} publications`);
     if (beat.ack > peer.acknowledged) {
       peer.acknowledged = beat.ack;
       this.owner.onAcknowledged();
     }
     if (type === FRAME_PING) this.heartbeats.pong(link, beat.id);
-    else if (beat.id !== 0 && beat.id === link.pingId) link.roundTripMs = now - link.pingSentAt;
+    else if (isAnswer) link.roundTripMs = now - link.pingSentAt;
   }
 }

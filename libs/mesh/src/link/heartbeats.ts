@@ -25,6 +25,11 @@ export class Heartbeats {
   private ticking: Timer | undefined;
   private ackTimer: Timer | undefined;
   private isAckDue = false;
+  /**
+   * A time in the near past: what lay in the sockets then has been read since. So what is read now came later, even if this
+   * process stood still meanwhile.
+   */
+  polledAt: number;
   private isClosed = false;
 
   constructor(
@@ -32,7 +37,9 @@ export class Heartbeats {
     private readonly random: Random,
     private readonly idleBytesPerSecond: number,
     private readonly owner: HeartbeatsOwner,
-  ) {}
+  ) {
+    this.polledAt = clock.now();
+  }
 
   start(): void {
     this.ticking = this.clock.after(TICK_MS, () => {
@@ -100,6 +107,7 @@ export class Heartbeats {
 
   private tick(): void {
     const now = this.clock.now();
+    this.clock.afterPoll(() => (this.polledAt = now));
     const { intervalMs } = this;
     for (const link of this.owner.boundLinks()) {
       if (link.isDialled) {

@@ -48,6 +48,8 @@ export class Link {
   /** Our nonce on this link: names it to both ends. */
   nonce = '';
   readyAt = 0;
+  /** When the peer's HELLO came, at the earliest: it may have lain in the socket for a while. */
+  helloCameAt = 0;
   boundAt = 0;
   /** What was received and acknowledged before this link was bound. */
   receivedAtBind = 0;

@@ -106,10 +106,12 @@ export class Peer {
     return this.status === 'up' || this.status === 'suspect' || this.status === 'heard-of';
   }
 
-  /** It told its head at `at`: fresh if we have reached it, otherwise once we do. */
+  /** It told its head at `at`, at the earliest: fresh if we have reached it, otherwise once we do. */
   learnHead(head: number, at: number): void {
+    // Older than what is known: it came on another link, and says nothing about now.
+    if (head < this.last || head < (this.newestUnproven?.head ?? 0)) return;
     if (this.last >= head) {
-      this.freshAt = at;
+      this.freshAt = Math.max(this.freshAt, at);
       this.oldestUnproven = this.newestUnproven = undefined;
       return;
     }
