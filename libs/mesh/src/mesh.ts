@@ -2,15 +2,7 @@
  * The mesh of one node: composition and life cycle, and the rules that bind its parts together. Protocol details live in
  * the parts; see docs/protocol.md.
  */
-import { networkInterfaces } from 'node:os';
-import {
-  addressKey,
-  type DiscoveryContext,
-  isLoopback,
-  isThisHost,
-  isUnspecified,
-  type PeerAddress,
-} from 'rookery/discovery';
+import { addressKey, type DiscoveryContext, isLoopback, isUnspecified, type PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable, type Random } from '@rookery/runtime';
 import { Farewell } from './delivery/farewell.js';
 import { Inbox } from './delivery/inbox.js';
@@ -79,6 +71,8 @@ export interface MeshEnvironment {
   /** Makes the transport once the keys are derived. */
   readonly makeTransport: (keys: KeyRing) => Transport;
   readonly makeKeys: () => Promise<KeyRing>;
+  /** Whether an address is one of this very host: what refuses there is gone. */
+  readonly isThisHost: (host: string) => boolean;
 }
 
 export class Mesh implements LinkOwner {
@@ -141,14 +135,15 @@ export class Mesh implements LinkOwner {
       },
       onTick: () => this.onTick(),
     });
-    this.membership = new Membership({ incarnation: this.incarnation, name: options.name }, this.clock, this.logger, {
+    const self = { incarnation: this.incarnation, name: options.name, startedAt: this.startedAt };
+    this.membership = new Membership(self, this.clock, this.logger, {
       onMember: (status, event) => sink.onMember(status, event),
       onGap: (gap) => sink.onGap(gap),
       onWanted: (peer) => this.reach?.want(peer),
       onHeard: () => this.reach?.reconcile(),
       onViewChanged: () => this.view.changed(),
       onLeaver: (peer) => this.view.noteLeaver(peer),
-      isOnThisHost: (host) => isThisHost(host, networkInterfaces()),
+      isOnThisHost: (host) => environment.isThisHost(host),
     });
     this.farewell = new Farewell(this.clock, {
       get head() {
@@ -583,7 +578,8 @@ export class Mesh implements LinkOwner {
       }
       if (link.isClosed) return;
       link.hasStarted = true;
-      this.membership.supersede((other) => addressKey(other.address) === addressKey(peer.address), peer);
+      // Whoever was at its address before is gone.
+      this.membership.judgeAll();
     } else if (peer.link !== link) return;
     this.inbox.onStart(link, peer, seq);
   }

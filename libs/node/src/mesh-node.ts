@@ -1,4 +1,6 @@
 /** A whole node without a framework: runtime, discovery, mesh and pub/sub put together. What `createMesh` returns. */
+import { networkInterfaces } from 'node:os';
+import { isThisHost } from 'rookery/discovery';
 import {
   ClusterError,
   ClusterOptionsError,
@@ -37,6 +39,8 @@ export interface NodeEnvironment {
   readonly random: Random;
   readonly makeKeys: (options: ResolvedMeshOptions) => Promise<KeyRing>;
   readonly makeTransport: (keys: KeyRing, options: ResolvedMeshOptions) => Transport;
+  /** Whether an address is one of this very host. */
+  readonly isThisHost: (host: string) => boolean;
 }
 
 const SYSTEM: NodeEnvironment = {
@@ -44,6 +48,7 @@ const SYSTEM: NodeEnvironment = {
   random: systemRandom,
   makeKeys: (options) => makeKeyRing({ use: options.cookie.reveal(), accept: [] }),
   makeTransport: (keys, options) => new TlsTransport(keys, systemClock, options.logger),
+  isThisHost: (host) => isThisHost(host, networkInterfaces()),
 };
 
 /**
@@ -75,6 +80,7 @@ export class MeshNode<Events extends object = Record<never, never>> {
         random,
         makeKeys: () => environment.makeKeys(this.options),
         makeTransport: (keys) => environment.makeTransport(keys, this.options),
+        isThisHost: environment.isThisHost,
       },
       this.pubsub,
     );

@@ -62,16 +62,20 @@ export class Inbox {
 
   onGap(link: Link, peer: Peer, gap: { to: number; reason: GapReason; missed: number }): void {
     if (!link.hasServed) throw new ProtocolError('a gap before SERVES');
-    // What an earlier link delivered between our HELLO and now, and this one did not repeat yet. Numbers that were for others
-    // are in neither count.
+    // What an earlier link delivered, or told to be missing, between our HELLO and now, and this one did not repeat yet.
+    // Numbers that were for others are in neither count.
     const known = link.receiveNext <= peer.last ? peer.received - link.receivedAtHello - link.duplicates : 0;
     link.receiveNext = gap.to + 1;
-    if (gap.to <= peer.last) return;
+    if (gap.to <= peer.last) {
+      link.duplicates += gap.missed;
+      return;
+    }
     peer.last = gap.to;
     peer.proveFreshness();
     const missed = Math.max(0, gap.missed - Math.max(0, known));
     // Everything in between was meant for others: nothing is missing here.
     if (missed === 0) return;
+    peer.received += missed;
     this.sink.onGap({ from: peer.member, reason: gap.reason, missed });
   }
 

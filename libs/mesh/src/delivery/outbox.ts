@@ -154,7 +154,8 @@ export class Outbox {
       const from = this.local.seq;
       const slice = this.log.next(this.local, this.selfIncarnation, LOCAL_SLICE_BYTES, Number.POSITIVE_INFINITY);
       if (slice === undefined) break;
-      if (slice.kind === 'gap') this.owner.onLocalGap(slice.missed);
+      // What was for others alone is missing to nobody here.
+      if (slice.kind === 'gap' && slice.missed > 0) this.owner.onLocalGap(slice.missed);
       if (slice.kind === 'records') this.deliver(slice.bytes, from);
     }
     this.isDeliveringLocally = false;

@@ -105,11 +105,21 @@ export class Reach implements DialerOwner {
     if (target === undefined) return;
     this.dialledFor.delete(link);
     const outcome: DialOutcome = link.saidGoodbye ? 'left' : (link.rejection?.code ?? 'closed');
-    if (outcome === 'self') target.owner = this.owner.incarnation;
+    if (outcome === 'self') this.noteSelf(target);
     // The peer holds another link. Where we do not, it is half-open, and the peer will notice: no hurry.
     if (outcome === 'duplicate-link' && link.peer?.link !== undefined) this.dialer.noteEnded(target, 'duplicate-link');
     else if (wasBound) this.dialer.noteEnded(target, 'closed');
     else this.dialer.noteFailure(target, outcome);
+  }
+
+  /** The address is our own: nobody else can be there any more. */
+  private noteSelf(target: DialTarget): void {
+    target.owner = this.owner.incarnation;
+    for (const peer of this.membership.peers) {
+      if (peer.link !== undefined || addressKey(peer.address) !== target.key) continue;
+      peer.leadsToUs = true;
+      this.membership.judge(peer);
+    }
   }
 
   /**

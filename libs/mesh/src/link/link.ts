@@ -65,7 +65,7 @@ export class Link {
   receiveNext = 0;
   /** Publications that the peer's receive count had when our HELLO told it what we have. */
   receivedAtHello = 0;
-  /** Publications on this link that we had already. */
+  /** Publications on this link that we had already, or that this link told to be missing once more. */
   duplicates = 0;
   /** Publications received since we last acknowledged. */
   unacknowledged = 0;

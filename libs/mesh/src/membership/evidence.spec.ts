@@ -8,6 +8,8 @@ const NONE: Evidence = {
   lastRefusedAt: 0,
   acceptedOurDial: false,
   isOnThisHost: false,
+  successor: undefined,
+  leadsToUs: false,
   isHeardByOthers: false,
   absentAnswers: 0,
   failedDials: 0,
@@ -29,6 +31,17 @@ describe('evidence of a loss', () => {
     expect(reasonForLoss({ ...refused, refusals: 1 }, 2_000)).toBeUndefined();
     expect(reasonForLoss({ ...refused, acceptedOurDial: false }, 2_000)).toBeUndefined();
     expect(reasonForLoss({ ...refused, isHeardByOthers: true }, 2_000)).toBeUndefined();
+  });
+
+  it('is another incarnation at its address, whatever others hear', () => {
+    expect(reasonForLoss({ ...NONE, successor: 'b (10.0.0.2:4370)', isHeardByOthers: true }, 1)).toMatch(
+      /listens at its/,
+    );
+  });
+
+  it('is that a dial of its address leads back to this process, unless others hear it', () => {
+    expect(reasonForLoss({ ...NONE, leadsToUs: true }, 1)).toMatch(/this node listens/);
+    expect(reasonForLoss({ ...NONE, leadsToUs: true, isHeardByOthers: true }, 1)).toBeUndefined();
   });
 
   it('is absence from two answers of discovery, if it cannot be reached either', () => {

@@ -12,6 +12,10 @@ export interface Evidence {
   readonly acceptedOurDial: boolean;
   /** Whether the refused address is one of this very host. */
   readonly isOnThisHost: boolean;
+  /** Another incarnation that is linked to us and listens at its address. */
+  readonly successor: string | undefined;
+  /** Whether a dial of its address led back to this very process: whoever was there before us is gone. */
+  readonly leadsToUs: boolean;
   /** Whether a member linked to us hears it. */
   readonly isHeardByOthers: boolean;
   /** Successful discovery answers in a row that did not list its address, since the link broke. */
@@ -35,6 +39,8 @@ export function reasonForLoss(evidence: Evidence, now: number): string | undefin
   ) {
     return 'its address refuses connections';
   }
+  if (evidence.successor !== undefined) return `${evidence.successor} listens at its address now`;
+  if (evidence.leadsToUs && !isHeardByOthers) return 'this node listens at its address now';
   if (evidence.absentAnswers >= 2 && evidence.failedDials >= 1 && !isHeardByOthers) {
     return 'discovery does not list it any more, and nobody reaches it';
   }

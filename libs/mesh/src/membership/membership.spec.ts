@@ -18,7 +18,12 @@ beforeEach(() => {
     onLeaver: () => undefined,
     isOnThisHost: () => false,
   };
-  membership = new Membership({ incarnation: '0000000000000000', name: 'me' }, systemClock, silentLogger, owner);
+  membership = new Membership(
+    { incarnation: '0000000000000000', name: 'me', startedAt: 0 },
+    systemClock,
+    silentLogger,
+    owner,
+  );
 });
 
 function met(incarnation: string, last: number): Peer {

@@ -1,7 +1,7 @@
 /** Who is here: every known incarnation, what became of it, and the events about it. */
-import type { PeerAddress } from 'rookery/discovery';
+import { addressKey, type PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable } from '@rookery/runtime';
-import type { Hello, View } from '../protocol/list-frames.js';
+import type { Hello, View, ViewMember } from '../protocol/list-frames.js';
 import type { Gap, MemberEvent, MemberMetadata, MemberStatus } from './member.js';
 import { reasonForLoss } from './evidence.js';
 import { Peer } from './peer.js';
@@ -25,7 +25,7 @@ export class Membership {
   private readonly namesWarnedAbout = new Set<string>();
 
   constructor(
-    private readonly self: { readonly incarnation: string; readonly name: string },
+    private readonly self: { readonly incarnation: string; readonly name: string; readonly startedAt: number },
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly owner: MembershipOwner,
@@ -39,7 +39,7 @@ export class Membership {
       known.describe(identity);
       return known;
     }
-    const peer = new Peer(hello.incarnation, identity, this.clock.now());
+    const peer = this.makePeer(hello.incarnation, identity, hello.ageMs);
     return this.peers.add(peer) ? peer : undefined;
   }
 
@@ -104,7 +104,7 @@ export class Membership {
     for (const entry of view.members) {
       if (entry.incarnation === this.self.incarnation) continue;
       speaker.hears.add(entry.incarnation);
-      this.hearOf(entry.incarnation, entry.name, { host: entry.host, port: entry.port }, entry.metadata);
+      this.hearOf(entry);
     }
     for (const { incarnation, head } of view.left) {
       const peer = this.peers.get(incarnation);
@@ -145,6 +145,8 @@ export class Membership {
         lastRefusedAt: peer.lastRefusedAt,
         acceptedOurDial: peer.acceptedOurDial,
         isOnThisHost: peer.refusals > 0 && this.owner.isOnThisHost(peer.address.host),
+        successor: this.successorOf(peer),
+        leadsToUs: peer.leadsToUs,
         isHeardByOthers: this.isHeardByOthers(peer.incarnation),
         absentAnswers: peer.absentAnswers,
         failedDials: peer.failedDials,
@@ -152,14 +154,6 @@ export class Membership {
       now,
     );
     if (reason !== undefined) this.lose(peer, reason);
-  }
-
-  /** A new incarnation answers where `address` is: whoever was there before is gone. */
-  supersede(isAtAddress: (peer: Peer) => boolean, newcomer: Peer): void {
-    for (const peer of this.peers) {
-      if (peer === newcomer || peer.link !== undefined || !peer.isExpected || !isAtAddress(peer)) continue;
-      this.lose(peer, `${label(newcomer)} listens at its address now`);
-    }
   }
 
   private end(peer: Peer, status: 'lost' | 'left', reason: string): void {
@@ -172,10 +166,20 @@ export class Membership {
     this.owner.onMember(status, { member: peer.member, reason });
   }
 
-  private hearOf(incarnation: string, name: string, address: PeerAddress, metadata: MemberMetadata): void {
+  private makePeer(
+    incarnation: string,
+    identity: { readonly name: string; readonly address: PeerAddress; readonly metadata: MemberMetadata },
+    ageMs: number,
+  ): Peer {
+    const now = this.clock.now();
+    return new Peer(incarnation, identity, now, now - ageMs, this.self.startedAt);
+  }
+
+  private hearOf({ incarnation, name, host, port, metadata, ageMs }: ViewMember): void {
     let peer = this.peers.get(incarnation);
     if (peer === undefined) {
-      peer = new Peer(incarnation, { name, address, metadata: Object.freeze({ ...metadata }) }, this.clock.now());
+      const identity = { name, address: { host, port }, metadata: Object.freeze({ ...metadata }) };
+      peer = this.makePeer(incarnation, identity, ageMs);
       if (!this.peers.add(peer)) return;
     } else if (peer.status === 'lost') {
       // A living witness: it may return, and is worth a dial.
@@ -184,6 +188,16 @@ export class Membership {
       peer.aloneSince = this.clock.now();
     }
     if (peer.link === undefined && peer.isExpected) this.owner.onWanted(peer);
+  }
+
+  /** Who is linked to us from the address of `peer`, which has no link. */
+  private successorOf(peer: Peer): string | undefined {
+    const { host, port } = peer.address;
+    for (const other of this.peers) {
+      if (other.link?.hasStarted !== true || other === peer) continue;
+      if (other.address.port === port && addressKey(other.address) === addressKey({ host, port })) return label(other);
+    }
+    return undefined;
   }
 
   private isHeardByOthers(incarnation: string): boolean {

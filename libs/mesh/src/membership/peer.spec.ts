@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Peer } from './peer.js';
 
 const peer = (): Peer =>
-  new Peer('00000000000000aa', { name: 'p', address: { host: '127.0.0.1', port: 1 }, metadata: {} }, 0);
+  new Peer('00000000000000aa', { name: 'p', address: { host: '127.0.0.1', port: 1 }, metadata: {} }, 0, 0, 0);
 
 describe('the freshness of a peer', () => {
   it('is proven as of the arrival of a head that we have reached', () => {

@@ -24,7 +24,7 @@ export class Peer {
   isRelinking = false;
   /** The highest contiguous number received. */
   last = 0;
-  /** Publications received, without those that others were meant to have. */
+  /** Publications received or told to be missing, without those that others were meant to have. */
   received = 0;
   /** Whether a START was ever received: before, `last` says nothing. */
   hasStarted = false;
@@ -32,7 +32,7 @@ export class Peer {
   metHead = 0;
   /** The highest number of ours that it acknowledged. */
   acknowledged = 0;
-  /** When it was last proven that we have all it published until then. */
+  /** Until when we are proven to have all it published. */
   freshAt: number;
   /** What it announced last: when it speaks next, at the latest. */
   nextMs = 1_000;
@@ -43,6 +43,8 @@ export class Peer {
   /** When it lost its link, or was first heard of. */
   aloneSince: number;
   acceptedOurDial = false;
+  /** Whether a dial of its address led back to this very process. */
+  leadsToUs = false;
   refusals = 0;
   firstRefusedAt = 0;
   lastRefusedAt = 0;
@@ -59,8 +61,12 @@ export class Peer {
     readonly incarnation: string,
     private identity: { readonly name: string; readonly address: PeerAddress; readonly metadata: MemberMetadata },
     now: number,
+    /** When it started, in our monotonic time, as it or others tell: before, it cannot have published anything. */
+    readonly bornAt: number,
+    /** When we started: what happened before is not ours to have. */
+    startedAt: number,
   ) {
-    this.freshAt = now;
+    this.freshAt = Math.max(bornAt, startedAt);
     this.aloneSince = now;
   }
 
@@ -140,5 +146,6 @@ export class Peer {
     this.refusals = 0;
     this.absentAnswers = 0;
     this.failedDials = 0;
+    this.leadsToUs = false;
   }
 }

@@ -84,11 +84,13 @@ export class ViewGossip {
   ): void {
     const isSameHost = isLoopback(link.connection.remote.host);
     const members: ViewMember[] = [];
+    const now = this.clock.now();
     for (const peer of view.members) {
       // A loopback address means nothing on another host.
       if (peer === link.peer || (!isSameHost && isLoopback(peer.address.host))) continue;
-      const { incarnation, name, address, metadata } = peer;
-      members.push({ incarnation, name, host: address.host, port: address.port, metadata });
+      const { incarnation, name, address, metadata, bornAt } = peer;
+      const ageMs = Math.max(0, Math.round(now - bornAt));
+      members.push({ incarnation, name, host: address.host, port: address.port, metadata, ageMs });
     }
     if (!view.isWhole && members.length === 0 && view.gone.length === 0 && view.left.length === 0) return;
     // Long lists go in parts: a peer accepts frames up to its limit only, and a part of a whole view is one that adds to it.

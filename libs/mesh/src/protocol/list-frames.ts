@@ -66,6 +66,8 @@ export interface ViewMember {
   readonly host: string;
   readonly port: number;
   readonly metadata: MemberMetadata;
+  /** Milliseconds since its start. */
+  readonly ageMs: number;
 }
 
 /** One that said goodbye lately, and the head it said it with. */
@@ -143,6 +145,7 @@ export function readView(bytes: Buffer, start: number, end: number): View {
         host: member.text('host', MAX_HOST_LENGTH),
         port: member.count('port', 1, 0xffff),
         metadata: member.record('metadata'),
+        ageMs: member.count('ageMs'),
       };
     }),
     gone: fields.list('gone', MAX_VIEW_MEMBERS).filter((value): value is string => typeof value === 'string'),
