@@ -26,7 +26,7 @@ class Setting {
       return { cancel: () => undefined };
     },
   };
-  readonly peer = new Peer('00000000000000aa', { name: 'p', address: { host: 'h', port: 1 }, metadata: {} }, 0);
+  readonly peer = new Peer('00000000000000aa', { name: 'p', address: { host: 'h', port: 1 }, metadata: {} }, 0, 0, 0);
   readonly link = {
     peer: this.peer,
     isDialled: false,
