@@ -15,7 +15,8 @@ class BusyCluster extends FakeCluster {
       log: { head: 12, first: 3, bytes: 4_096 },
       links: [{ ...link, member: memberNamed('api-2'), keyId: 'k1', received: 5, bytesSent: 10, bytesReceived: 20 }],
       discovery: [{ address: '10.0.0.2:4370', strategy: 'static', outcome: 'bound' as never, member: 'api-2' }],
-      overruns: 0,
+      detours: [],
+    overruns: 0,
     };
   }
 }

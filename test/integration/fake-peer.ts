@@ -12,6 +12,7 @@ import {
   FRAME_PONG,
   FRAME_PUBLICATION,
   FRAME_SERVES,
+  FRAME_START,
   PUBLICATION_TOPIC_LENGTH_OFFSET,
   PUBLICATION_TOPIC_OFFSET,
 } from '../../libs/mesh/src/protocol/frame.js';
@@ -53,6 +54,8 @@ export class FakePeer {
   /** The socket is gone at both ends. */
   isClosed = false;
   private rest = Buffer.alloc(0);
+  private hasStarted = false;
+  private readonly pingsBeforeStart: number[] = [];
 
   private constructor(
     readonly incarnation: string,
@@ -88,6 +91,9 @@ export class FakePeer {
 
   write(...frames: readonly Buffer[]): void {
     this.socket.write(Buffer.concat(frames));
+    if (this.hasStarted || !frames.some((bytes) => bytes[4] === FRAME_START)) return;
+    this.hasStarted = true;
+    for (const id of this.pingsBeforeStart) this.pong(id);
   }
 
   /** Says HELLO to `to`, and waits for the node's. */
@@ -137,7 +143,14 @@ export class FakePeer {
       const heard = { type: this.rest[4]!, body: Buffer.from(this.rest.subarray(FRAME_HEADER_BYTES, end)) };
       this.rest = this.rest.subarray(end);
       this.frames.push(heard);
-      if (heard.type === FRAME_PING) this.write(numbers(FRAME_PONG, heard.body[0]! & 0x7f, 0, 0, 1_000, 0));
+      if (heard.type !== FRAME_PING) continue;
+      // Its own START comes before anything else.
+      if (this.hasStarted) this.pong(heard.body[0]! & 0x7f);
+      else this.pingsBeforeStart.push(heard.body[0]! & 0x7f);
     }
+  }
+
+  private pong(id: number): void {
+    this.write(numbers(FRAME_PONG, id, 0, 0, 1_000, 0));
   }
 }

@@ -93,8 +93,9 @@ describe('an authenticated peer', () => {
         host: '127.0.0.1',
         port: 1 + part * 1_000 + i,
         metadata: {},
+        ageMs: 1_000,
       }));
-      peer.write(frame(FRAME_VIEW, encode({ version: part, isWhole: part === 0, members, gone: [], left: [] })));
+      peer.write(frame(FRAME_VIEW, encode({ version: part, isWhole: part === 0, members, gone: [], ended: [] })));
     }
     const heard: unknown[] = [];
     node.subscribe('t', (payload) => heard.push(payload));

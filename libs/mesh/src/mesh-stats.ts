@@ -31,10 +31,18 @@ export interface DialStats {
   readonly member: string | undefined;
 }
 
+/** A member that this node does not reach itself now: another one carries what is published here. */
+export interface DetourStats {
+  readonly member: Member;
+  readonly via: Member;
+}
+
 export interface MeshStats {
   /** This node's own publications: the newest number, the oldest one held, and the bytes held. */
   readonly log: { readonly head: number; readonly first: number; readonly bytes: number };
   readonly links: readonly LinkStats[];
+  /** Empty unless a link is broken or stuck while another member hears both ends. */
+  readonly detours: readonly DetourStats[];
   readonly discovery: readonly DialStats[];
   /** Turns in which more than a window was published: each was a gap for every other node. */
   readonly overruns: number;

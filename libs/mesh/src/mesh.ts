@@ -7,6 +7,7 @@ import { type Clock, type Logger, printable, type Random } from '@rookery/runtim
 import { Farewell } from './delivery/farewell.js';
 import { Inbox } from './delivery/inbox.js';
 import { Outbox } from './delivery/outbox.js';
+import { Detours } from './detour/detours.js';
 import { DiscoveryLoop } from './dial/discovery-loop.js';
 import { Reach, type ReachOwner } from './dial/reach.js';
 import { ClusterError, ProtocolError } from './errors.js';
@@ -21,7 +22,7 @@ import type { Peer } from './membership/peer.js';
 import { ViewGossip } from './membership/view-gossip.js';
 import type { ResolvedMeshOptions } from './mesh-options.js';
 import type { MeshSink } from './mesh-sink.js';
-import type { LinkStats, MeshStats } from './mesh-stats.js';
+import type { DetourStats, LinkStats, MeshStats } from './mesh-stats.js';
 import {
   confirmFrame,
   type ConfirmOutcome,
@@ -40,6 +41,7 @@ import {
   FRAME_PONG,
   FRAME_PUBLICATION,
   FRAME_REJECT,
+  FRAME_RELAY,
   FRAME_SERVES,
   FRAME_SKIP,
   FRAME_START,
@@ -62,6 +64,10 @@ import type { Connection, Listener, Transport } from './transport/transport.js';
 const FIRST_CONTACT_SLACK_MS = 10_000;
 /** A link that the peer replaced by another one: by then the other one has begun, or is not worth waiting for. */
 const SUCCESSOR_TIMEOUT_MS = 1_000;
+/** What was told right before a link broke may not have arrived: ends that are so much older are told again. */
+const END_SLACK_MS = 60_000;
+/** Whoever sent something by way of another member within this time is answered that way. */
+const RELAYED_LATELY_MS = 10_000;
 /** A view of this many links or fewer is small; more is refused. */
 const MAX_LINKS = 1_000;
 
@@ -89,6 +95,7 @@ export class Mesh implements LinkOwner {
   private readonly membership: Membership;
   private readonly inbox: Inbox;
   private readonly farewell: Farewell;
+  private readonly detours: Detours;
   /** Every open link, whether bound or not. */
   private readonly links = new Set<Link>();
   private readonly bound = new Set<Link>();
@@ -117,6 +124,7 @@ export class Mesh implements LinkOwner {
     this.log = new PublicationLog({ ...options.limits, maxDirected: 65_536 });
     this.outbox = new Outbox(this.log, options.limits.windowBytes, this.incarnation, this.clock, this.logger, {
       boundLinks: () => this.bound,
+      pumpDetours: () => this.detours.pump(),
       get hasSubscriptions() {
         return sink.hasSubscriptions;
       },
@@ -140,9 +148,12 @@ export class Mesh implements LinkOwner {
       onMember: (status, event) => sink.onMember(status, event),
       onGap: (gap) => sink.onGap(gap),
       onWanted: (peer) => this.reach?.want(peer),
-      onHeard: () => this.reach?.reconcile(),
+      onHeard: () => {
+        this.reach?.reconcile();
+        this.detours.reconsider();
+      },
       onViewChanged: () => this.view.changed(),
-      onLeaver: (peer) => this.view.noteLeaver(peer),
+      onEnded: (peer) => this.view.noteEnded(peer),
       isOnThisHost: (host) => environment.isThisHost(host),
     });
     this.farewell = new Farewell(this.clock, {
@@ -151,6 +162,7 @@ export class Mesh implements LinkOwner {
       },
       links: this.links,
       bound,
+      detoured: () => this.detours.peers,
       flush: () => this.flush(),
       pingAll: () => this.pingAll(),
     });
@@ -158,7 +170,21 @@ export class Mesh implements LinkOwner {
       get head() {
         return log.head;
       },
-      onAcknowledged: () => this.farewell.noteAcknowledged(),
+      onAcknowledged: (peer) => {
+        this.detours.noteAcknowledged(peer);
+        this.farewell.noteAcknowledged();
+      },
+    });
+    const { heartbeats } = this;
+    this.detours = new Detours(this.clock, log, this.membership, this.inbox, {
+      incarnation: this.incarnation,
+      bound,
+      isLeaving: () => this.isLeaving,
+      get intervalMs() {
+        return heartbeats.intervalMs;
+      },
+      heartbeatFor: (peer) => heartbeats.unsolicited(peer),
+      ping: (link) => heartbeats.ping(link),
     });
   }
 
@@ -253,7 +279,13 @@ export class Mesh implements LinkOwner {
 
   /** Answers a publication that asked for confirmation. Harmless when the link is gone: the sender then waits or times out. */
   confirm(to: string, seq: number, outcome: ConfirmOutcome): void {
-    this.membership.peers.get(to)?.link?.send(confirmFrame(seq, outcome));
+    const peer = this.membership.peers.get(to);
+    if (peer === undefined) return;
+    const frame = confirmFrame(seq, outcome);
+    peer.link?.send(frame);
+    // What came by way of another member is answered that way as well: the link may be stuck without our knowing.
+    const isDetoured = peer.link === undefined || this.clock.now() - peer.relayedAt < RELAYED_LATELY_MS;
+    if (isDetoured) this.detours.answer(peer, frame);
   }
 
   /** Asks every linked peer to acknowledge at once. */
@@ -304,9 +336,19 @@ export class Mesh implements LinkOwner {
     return {
       log: { head: this.log.head, first: this.log.first(this.clock.now()), bytes: this.log.bytes },
       links,
+      detours: this.detourStats(),
       discovery: this.reach?.stats((incarnation) => this.member(incarnation)?.name) ?? [],
       overruns: this.outbox.overruns,
     };
+  }
+
+  private detourStats(): DetourStats[] {
+    const stats: DetourStats[] = [];
+    for (const peer of this.detours.peers) {
+      const via = this.detours.viaOf(peer);
+      if (via !== undefined) stats.push({ member: peer.member, via: via.member });
+    }
+    return stats;
   }
 
   /** Flushes, waits for acknowledgements, says goodbye and closes. */
@@ -324,6 +366,7 @@ export class Mesh implements LinkOwner {
     this.ownMember = undefined;
     this.heartbeats.close();
     this.view.close();
+    this.detours.close();
     this.listener?.close();
     await this.farewell.say();
     await withdrawn;
@@ -351,7 +394,7 @@ export class Mesh implements LinkOwner {
 
   makeHello(link: Link, to: string): Hello {
     const peer = this.membership.peers.get(to);
-    link.receivedAtHello = peer?.received ?? 0;
+    link.noteLeading(peer?.received ?? 0);
     const { name, cluster, metadata, advertise, listen } = this.options;
     const host = advertise?.host ?? (isUnspecified(listen.host) ? '' : listen.host);
     return {
@@ -411,6 +454,7 @@ export class Mesh implements LinkOwner {
     const previous = peer.link;
     peer.link = link;
     peer.isRelinking = false;
+    peer.maxFrameBytes = link.hello.maxFrameBytes;
     link.noteBound(now);
     link.receivedAtBind = peer.last;
     link.acknowledgedAtBind = peer.acknowledged = Math.max(peer.acknowledged, link.hello.have);
@@ -419,8 +463,10 @@ export class Mesh implements LinkOwner {
     this.reach?.noteBound(link);
     this.greet(link);
     peer.learnHead(link.hello.head, link.helloCameAt);
-    if (link.isDialled) this.heartbeats.ping(link);
+    // Both ends learn the round trip: it tells when an acknowledgement is late.
+    this.heartbeats.ping(link);
     link.pump();
+    this.detours.reconsider();
   }
 
   /**
@@ -437,8 +483,14 @@ export class Mesh implements LinkOwner {
     link.cursor = this.log.cursorAt(seq);
     link.send(startFrame(isGap ? 1 : seq));
     link.send(servesFrame([]));
-    this.view.sendWhole(link);
+    this.view.sendWhole(link, this.unheardSince(link));
     if (isGap) link.sendGap(seq - 1, 'first-contact', this.log.missedBetween(1, seq - 1, incarnation));
+  }
+
+  /** Since when the peer has heard nothing from us: since its own start, or since our last link broke. */
+  private unheardSince({ hello, peer }: Link): number {
+    const bornAt = this.clock.now() - hello.ageMs;
+    return peer === undefined || !peer.isAnnounced ? bornAt : Math.max(bornAt, peer.aloneSince - END_SLACK_MS);
   }
 
   private addressOf(link: Link): PeerAddress {
@@ -475,6 +527,7 @@ export class Mesh implements LinkOwner {
     this.outbox.noteProgress();
     this.farewell.noteClosed(link);
     if (!this.isLeaving) this.reach?.reconcile();
+    this.detours.reconsider();
     this.checkReady();
   }
 
@@ -512,6 +565,10 @@ export class Mesh implements LinkOwner {
 
   onGapSent(_link: Link, from: number, to: number): void {
     this.logger.debug('A peer was sent a gap.', { from, to });
+  }
+
+  onAwaiting(): void {
+    this.detours.watchLinks();
   }
 
   onWritten(link: Link): void {
@@ -555,6 +612,8 @@ export class Mesh implements LinkOwner {
         link.hasServed = true;
         this.membership.announce(peer);
         return this.checkReady();
+      case FRAME_RELAY:
+        return this.detours.onRelay(link, peer, bytes, start, end);
       case FRAME_BYE:
         return this.onBye(link, peer, readBye(bytes, start, end));
       default:
@@ -639,6 +698,7 @@ export class Mesh implements LinkOwner {
     this.log.expire(this.clock.now());
     this.membership.judgeAll();
     this.reach?.tick();
+    this.detours.reconsider();
   }
 
   private checkReady(): void {

@@ -3,6 +3,7 @@ export {
   type ClusterErrorCode,
   ClusterOptionsError,
   DEFAULT_MESH_LIMITS,
+  type DetourStats,
   type DialStats,
   type Freshness,
   type FreshnessKind,

@@ -33,7 +33,8 @@ export class Wire {
   private arrived = 0;
   /** What the writer's process still holds. */
   bufferedBytes = 0;
-  private pendingWrites = 0;
+  /** How many writes wait to be taken, by what their writer wants called then. */
+  private readonly pendingWrites = new Map<() => void, number>();
 
   constructor(
     private readonly network: SimulatedNetwork,
@@ -53,8 +54,9 @@ export class Wire {
     this.writes.push({ bytes, taken: 0, onWritten });
     this.bufferedBytes += bytes.length;
     if (onWritten !== undefined) {
-      this.pendingWrites++;
-      this.network.mostPendingWrites = Math.max(this.network.mostPendingWrites, this.pendingWrites);
+      const pending = (this.pendingWrites.get(onWritten) ?? 0) + 1;
+      this.pendingWrites.set(onWritten, pending);
+      this.network.mostPendingWrites = Math.max(this.network.mostPendingWrites, pending);
     }
     this.take();
   }
@@ -121,7 +123,9 @@ export class Wire {
       if (onWritten === undefined) continue;
       const { time, random } = this.network;
       time.plan(random.next() * drainMs, PHASE_POLL, this.writer.process, () => {
-        this.pendingWrites--;
+        const pending = this.pendingWrites.get(onWritten)! - 1;
+        if (pending > 0) this.pendingWrites.set(onWritten, pending);
+        else this.pendingWrites.delete(onWritten);
         if (!this.writer.isClosed) onWritten();
       });
     }

@@ -48,7 +48,7 @@ export class SimulatedNetwork {
   private readonly hosts = new Map<string, Host>();
   private readonly blocked = new Set<string>();
   private readonly held = new Set<Wire>();
-  /** The most writes of one connection that waited to be taken at once, among those whose writer wants to know. */
+  /** The most writes of one kind that waited to be taken at once on one connection: those whose writer gave the same callback. */
   mostPendingWrites = 0;
 
   constructor(

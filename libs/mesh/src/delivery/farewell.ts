@@ -1,6 +1,7 @@
 /** The end: everything that was accepted goes out, the others confirm that they have it, and only then comes the goodbye. */
 import type { Clock } from '@rookery/runtime';
 import type { Link } from '../link/link.js';
+import type { Peer } from '../membership/peer.js';
 import { byeFrame } from '../protocol/control-frames.js';
 
 /** How long a goodbye waits for what stands before it on a link that is slow. */
@@ -11,6 +12,8 @@ export interface FarewellOwner {
   /** Every open link, and those that are bound. */
   readonly links: ReadonlySet<Link>;
   readonly bound: ReadonlySet<Link>;
+  /** Peers without a link, to which others carry what we publish. */
+  detoured(): Iterable<Peer>;
   /** Sends what waits. */
   flush(): void;
   /** Asks every linked peer to acknowledge at once. */
@@ -27,7 +30,7 @@ export class Farewell {
     private readonly owner: FarewellOwner,
   ) {}
 
-  /** Resolves when every linked peer has acknowledged everything, or after `timeoutMs`. */
+  /** Resolves when every peer that we reach has acknowledged everything, or after `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
     this.owner.flush();
     this.owner.pingAll();
@@ -92,6 +95,7 @@ export class Farewell {
 
   private isAcknowledged(): boolean {
     for (const link of this.owner.bound) if ((link.peer?.acknowledged ?? 0) < this.owner.head) return false;
+    for (const peer of this.owner.detoured()) if (peer.acknowledged < this.owner.head) return false;
     return true;
   }
 }

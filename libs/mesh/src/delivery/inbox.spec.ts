@@ -36,6 +36,8 @@ class Setting {
     pingSentAt: 0,
     send: () => undefined,
     close: () => undefined,
+    noteAcknowledged: () => undefined,
+    notePong: () => undefined,
   } as unknown as Link;
   private readonly heartbeats = new Heartbeats(this.clock, systemRandom, 1_000, {
     boundLinks: () => new Set([this.link]),

@@ -7,14 +7,15 @@ import { boundedNextMs } from '../link/liveness.js';
 import type { GapReason } from '../membership/member.js';
 import type { Peer } from '../membership/peer.js';
 import type { MeshSink } from '../mesh-sink.js';
-import type { Heartbeat } from '../protocol/control-frames.js';
-import { FRAME_PING, type FRAME_PONG } from '../protocol/frame.js';
+import { type Heartbeat, readConfirm, readGap, readHeartbeat, readNumber } from '../protocol/control-frames.js';
+import { FRAME_CONFIRM, FRAME_GAP, FRAME_PING, FRAME_PONG, FRAME_PUBLICATION, FRAME_SKIP } from '../protocol/frame.js';
+import { forEachFrame } from '../protocol/relay-frame.js';
 
 export interface InboxOwner {
   /** The number of our own newest publication. */
   readonly head: number;
   /** A peer acknowledged more of ours. */
-  onAcknowledged(): void;
+  onAcknowledged(peer: Peer): void;
 }
 
 export class Inbox {
@@ -47,7 +48,7 @@ export class Inbox {
       return;
     }
     peer.last = seq;
-    peer.received++;
+    link.noteLeading(++peer.received);
     peer.proveFreshness();
     this.sink.onPublication(peer.member, seq, bytes, start, end, seq <= peer.metHead);
   }
@@ -56,15 +57,16 @@ export class Inbox {
     link.receiveNext += count;
     if (link.receiveNext - 1 > peer.last) {
       peer.last = link.receiveNext - 1;
+      link.noteLeading(peer.received);
       peer.proveFreshness();
     }
   }
 
   onGap(link: Link, peer: Peer, gap: { to: number; reason: GapReason; missed: number }): void {
     if (!link.hasServed) throw new ProtocolError('a gap before SERVES');
-    // What an earlier link delivered, or told to be missing, between our HELLO and now, and this one did not repeat yet.
-    // Numbers that were for others are in neither count.
-    const known = link.receiveNext <= peer.last ? peer.received - link.receivedAtHello - link.duplicates : 0;
+    // What came another way, or was told there to be missing, and this link did not repeat yet. Numbers that were for others
+    // are in neither count.
+    const known = link.receiveNext <= peer.last ? peer.received - link.receivedWhenLeading - link.duplicates : 0;
     link.receiveNext = gap.to + 1;
     if (gap.to <= peer.last) {
       link.duplicates += gap.missed;
@@ -73,26 +75,82 @@ export class Inbox {
     peer.last = gap.to;
     peer.proveFreshness();
     const missed = Math.max(0, gap.missed - Math.max(0, known));
+    peer.received += missed;
+    link.noteLeading(peer.received);
     // Everything in between was meant for others: nothing is missing here.
     if (missed === 0) return;
-    peer.received += missed;
     this.sink.onGap({ from: peer.member, reason: gap.reason, missed });
   }
 
-  onHeartbeat(link: Link, peer: Peer, type: typeof FRAME_PING | typeof FRAME_PONG, beat: Heartbeat): void {
+  onHeartbeat(link: Link, peer: Peer, type: number, beat: Heartbeat): void {
     const now = this.clock.now();
-    const { head } = this.owner;
-    peer.nextMs = boundedNextMs(beat.nextMs);
-    const isAnswer = type !== FRAME_PING && beat.id !== 0 && beat.id === link.pingId;
+    const isAnswer = type === FRAME_PONG && beat.id !== 0 && beat.id === link.pingId;
     // An answer is younger than its question. What was not asked for may have lain in the socket while we stood still: dated
     // by its arrival it would prove that we are caught up, when what came after it was cut off with the link.
-    peer.learnHead(beat.head, isAnswer ? link.pingSentAt : this.heartbeats.polledAt);
-    if (beat.ack > head) throw new ProtocolError(`the peer acknowledges ${beat.ack} of ${head} publications`);
-    if (beat.ack > peer.acknowledged) {
-      peer.acknowledged = beat.ack;
-      this.owner.onAcknowledged();
-    }
+    this.learn(peer, beat, isAnswer ? link.pingSentAt : this.heartbeats.polledAt);
+    link.noteAcknowledged(peer.acknowledged, now);
     if (type === FRAME_PING) this.heartbeats.pong(link, beat.id);
-    else if (isAnswer) link.roundTripMs = now - link.pingSentAt;
+    else if (beat.id !== 0) link.notePong(beat.id, now);
+  }
+
+  /**
+   * Frames of `peer` that another member carried: publications from number `start` on, unless that is 0. What begins too
+   * late is ignored, for the origin begins again at what was acknowledged. Returns whether that has to be acknowledged.
+   */
+  onRelayed(peer: Peer, start: number, bytes: Buffer, framesStart: number, end: number): boolean {
+    let next = start;
+    const isTooLate = start > peer.last + 1;
+    forEachFrame(bytes, framesStart, end, (type, from, to) => {
+      if (type === FRAME_PONG) this.learn(peer, readHeartbeat(bytes, from, to), this.heartbeats.polledAt);
+      else if (type === FRAME_CONFIRM) {
+        const { seq, outcome } = readConfirm(bytes, from, to);
+        this.sink.onConfirm(peer.member, seq, outcome);
+      } else if (start > 0 && !isTooLate) next = this.onRelayedNumbers(peer, next, type, bytes, from, to);
+      // What follows a gap of which we have a part cannot be counted: the origin begins again behind it.
+      return next >= 0;
+    });
+    return start > 0;
+  }
+
+  /** One frame that stands for numbers from `next` on; returns the number after them, or -1 when it is no use to go on. */
+  private onRelayedNumbers(peer: Peer, next: number, type: number, bytes: Buffer, start: number, end: number): number {
+    if (type === FRAME_PUBLICATION) {
+      if (next > peer.last) {
+        peer.last = next;
+        peer.received++;
+        peer.proveFreshness();
+        this.sink.onPublication(peer.member, next, bytes, start, end, next <= peer.metHead);
+      }
+      return next + 1;
+    }
+    if (type === FRAME_SKIP) {
+      const after = next + readNumber(bytes, start, end);
+      if (after - 1 > peer.last) {
+        peer.last = after - 1;
+        peer.proveFreshness();
+      }
+      return after;
+    }
+    if (type !== FRAME_GAP) return next;
+    const { to, reason, missed } = readGap(bytes, start, end);
+    if (to > peer.last) {
+      if (next !== peer.last + 1) return -1;
+      peer.last = to;
+      peer.received += missed;
+      peer.proveFreshness();
+      if (missed > 0) this.sink.onGap({ from: peer.member, reason, missed });
+    }
+    return to + 1;
+  }
+
+  /** @param toldAt when it was told, at the earliest */
+  private learn(peer: Peer, beat: Heartbeat, toldAt: number): void {
+    const { head } = this.owner;
+    peer.nextMs = boundedNextMs(beat.nextMs);
+    peer.learnHead(beat.head, toldAt);
+    if (beat.ack > head) throw new ProtocolError(`the peer acknowledges ${beat.ack} of ${head} publications`);
+    if (beat.ack <= peer.acknowledged) return;
+    peer.acknowledged = beat.ack;
+    this.owner.onAcknowledged(peer);
   }
 }

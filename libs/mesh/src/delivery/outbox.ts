@@ -22,6 +22,8 @@ const MAX_TURNS_WITHOUT_POLL = 64;
 export interface OutboxOwner {
   /** The links that are bound. */
   boundLinks(): Iterable<Link>;
+  /** Sends what peers are sent by way of others. */
+  pumpDetours(): void;
   /** Whether this node subscribed to anything. */
   readonly hasSubscriptions: boolean;
   /** One of our own publications, for our own subscribers. */
@@ -140,6 +142,7 @@ export class Outbox {
   private pumpAll(): void {
     this.unflushedBytes = 0;
     for (const link of this.owner.boundLinks()) link.pump();
+    this.owner.pumpDetours();
   }
 
   private pumpLocal(): void {

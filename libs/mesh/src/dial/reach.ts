@@ -116,7 +116,7 @@ export class Reach implements DialerOwner {
   private noteSelf(target: DialTarget): void {
     target.owner = this.owner.incarnation;
     for (const peer of this.membership.peers) {
-      if (peer.link !== undefined || addressKey(peer.address) !== target.key) continue;
+      if (peer.link !== undefined || peer.addressKey !== target.key) continue;
       peer.leadsToUs = true;
       this.membership.judge(peer);
     }
@@ -237,7 +237,7 @@ export class Reach implements DialerOwner {
   }
 
   private isLinkedAt(key: string): boolean {
-    for (const { peer } of this.owner.bound) if (peer !== undefined && addressKey(peer.address) === key) return true;
+    for (const { peer } of this.owner.bound) if (peer?.addressKey === key) return true;
     return addressKey(this.owner.ownAddress()) === key;
   }
 
@@ -248,7 +248,7 @@ export class Reach implements DialerOwner {
 
   /** A peer is listed under its own address, or under one at which we found it. */
   private isListed(peer: Peer): boolean {
-    if (this.listed.has(addressKey(peer.address))) return true;
+    if (this.listed.has(peer.addressKey)) return true;
     for (const { owner, listedBy } of this.dialer)
       if (owner === peer.incarnation && listedBy !== undefined) return true;
     return false;

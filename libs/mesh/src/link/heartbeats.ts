@@ -2,6 +2,7 @@
 import type { Clock, Random, Timer } from '@rookery/runtime';
 import { heartbeatFrame } from '../protocol/control-frames.js';
 import { FRAME_PING, FRAME_PONG } from '../protocol/frame.js';
+import type { Peer } from '../membership/peer.js';
 import type { Link } from './link.js';
 import { heartbeatIntervalMs, INTERVAL_JITTER, silenceLimitMs } from './liveness.js';
 
@@ -95,6 +96,15 @@ export class Heartbeats {
     for (const link of this.owner.boundLinks()) if (link.unacknowledged >= atLeast) this.pong(link, 0);
   }
 
+  /** A PONG that answers nothing, for a peer that is reached by way of another one. */
+  unsolicited(peer: Peer): Buffer {
+    return this.frame(FRAME_PONG, 0, peer.last, Math.ceil(this.intervalMs));
+  }
+
+  private frame(type: typeof FRAME_PING | typeof FRAME_PONG, id: number, ack: number, nextMs: number): Buffer {
+    return heartbeatFrame(type, { id, head: this.owner.head, ack, nextMs, viewVersion: this.owner.viewVersion });
+  }
+
   private send(link: Link, type: typeof FRAME_PING | typeof FRAME_PONG, id: number): void {
     // That ticks are late by up to TICK_MS is covered by the second that the receiver adds.
     const ownMs = Math.ceil(this.intervalMs);
@@ -102,7 +112,7 @@ export class Heartbeats {
     const nextMs = link.isDialled ? ownMs : Math.max(ownMs, link.peer?.nextMs ?? 0);
     const ack = link.peer?.last ?? 0;
     link.unacknowledged = 0;
-    link.send(heartbeatFrame(type, { id, head: this.owner.head, ack, nextMs, viewVersion: this.owner.viewVersion }));
+    link.send(this.frame(type, id, ack, nextMs));
   }
 
   private tick(): void {

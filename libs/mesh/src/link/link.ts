@@ -21,6 +21,9 @@ const MAX_SLICE_BYTES = 256 * 1024;
 /** Control frames are small and never wait; a peer that makes us buffer this much of them does not read. */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 
+/** What a link carries for others at a time, on top of its own: more would delay its own heartbeats. */
+const MAX_CARRIED_BYTES = 32 * 1024;
+
 /** What a link asks of the mesh that owns it. */
 export interface LinkOwner {
   readonly clock: Clock;
@@ -38,6 +41,8 @@ export interface LinkOwner {
   onGapSent(link: Link, from: number, to: number): void;
   /** A slice reached the kernel. */
   onWritten(link: Link): void;
+  /** Something was sent whose acknowledgement is awaited. */
+  onAwaiting(): void;
   onClosed(link: Link, reason: string): void;
 }
 
@@ -63,15 +68,23 @@ export class Link {
   hasServed = false;
   /** The number that the next publication on this link has. */
   receiveNext = 0;
-  /** Publications that the peer's receive count had when our HELLO told it what we have. */
-  receivedAtHello = 0;
-  /** Publications on this link that we had already, or that this link told to be missing once more. */
+  /** The peer's receive count when nothing had come another way yet that this link is still to repeat: at our HELLO, at first. */
+  receivedWhenLeading = 0;
+  /** Since then, publications on this link that we had already, or that it told to be missing once more. */
   duplicates = 0;
   /** Publications received since we last acknowledged. */
   unacknowledged = 0;
   cursor: Cursor | undefined;
   /** When the cursor last moved. */
   movedAt = 0;
+  /** The publication whose acknowledgement is awaited, 0 while none is, and since when nothing more was. */
+  awaitedSeq = 0;
+  awaitedSince = 0;
+  /** The highest number that was acknowledged on this very link. */
+  private acknowledged = 0;
+  /** Whether what is written seems not to arrive: publications go another way, until the answer to `provingPing` comes. */
+  isStuck = false;
+  provingPing = 0;
   nextPingAt = 0;
   pingId = 0;
   pingSentAt = 0;
@@ -84,6 +97,8 @@ export class Link {
   isClosed = false;
   /** Whether a slice was handed to the connection and did not reach the kernel yet. */
   isWriting = false;
+  /** Bytes of RELAY frames that did not reach the kernel yet. */
+  private carriedBytes = 0;
   private isReady = false;
   private sentHelloTo: string | undefined;
   private readonly reader = new FrameReader((type, bytes, start, end) => this.onFrame(type, bytes, start, end));
@@ -138,6 +153,20 @@ export class Link {
     this.connection.write(frame);
   }
 
+  /** Whether a RELAY may be sent here now. */
+  get mayCarry(): boolean {
+    return !this.isClosed && this.hasStarted && !this.isStuck && this.carriedBytes < MAX_CARRIED_BYTES;
+  }
+
+  /** Sends a RELAY; only while {@link mayCarry}. */
+  carry(frame: Buffer): void {
+    this.sentAt = this.owner.clock.now();
+    this.carriedBytes += frame.length;
+    this.connection.write(frame, () => {
+      this.carriedBytes -= frame.length;
+    });
+  }
+
   /** Whether everything up to now was handed to the connection, so that what is sent next comes right behind it. */
   get isCaughtUp(): boolean {
     return this.cursor !== undefined && this.cursor.seq > this.owner.log.head;
@@ -163,6 +192,7 @@ export class Link {
           this.isWriting = true;
           this.sentAt = owner.clock.now();
           this.connection.write(slice.bytes, this.onSliceWritten);
+          if (this.awaitedSeq === 0) this.await(cursor.seq - 1, this.sentAt);
           break;
         case 'skip':
           this.send(skipFrame(slice.count));
@@ -174,6 +204,38 @@ export class Link {
       }
       if (this.isClosed) return;
     }
+  }
+
+  private await(seq: number, now: number): void {
+    this.awaitedSeq = seq;
+    this.awaitedSince = now;
+    this.owner.onAwaiting();
+  }
+
+  /** This link brought what is newest of the peer, of whom `received` publications are accounted for. */
+  noteLeading(received: number): void {
+    this.receivedWhenLeading = received;
+    this.duplicates = 0;
+  }
+
+  /** The peer says on this link that it has everything up to `seq`: a link that makes progress is slow, not stuck. */
+  noteAcknowledged(seq: number, now: number): void {
+    if (this.awaitedSeq === 0 || seq <= this.acknowledged) return;
+    this.acknowledged = seq;
+    this.awaitedSince = now;
+    if (seq < this.awaitedSeq) return;
+    const sent = (this.cursor?.seq ?? 0) - 1;
+    this.awaitedSeq = sent > seq ? sent : 0;
+  }
+
+  /** The peer answered a PING. */
+  notePong(id: number, now: number): void {
+    if (id === this.pingId) this.roundTripMs = now - this.pingSentAt;
+    if (id !== this.provingPing) return;
+    this.provingPing = 0;
+    this.isStuck = false;
+    this.awaitedSince = now;
+    if (this.awaitedSeq > 0) this.owner.onAwaiting();
   }
 
   /** A gap, and the START that follows every gap. */

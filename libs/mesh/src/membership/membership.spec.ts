@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { silentLogger, systemClock } from '@rookery/runtime';
-import type { Hello } from '../protocol/list-frames.js';
+import type { Hello, View, ViewEnded } from '../protocol/list-frames.js';
 import { Membership } from './membership.js';
 import type { Peer } from './peer.js';
 
@@ -15,7 +15,7 @@ beforeEach(() => {
     onWanted: () => undefined,
     onHeard: () => undefined,
     onViewChanged: () => undefined,
-    onLeaver: () => undefined,
+    onEnded: () => undefined,
     isOnThisHost: () => false,
   };
   membership = new Membership(
@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 
 function met(incarnation: string, last: number): Peer {
-  const hello = { incarnation, name: incarnation.slice(0, 4), metadata: {} } as unknown as Hello;
+  const hello = { incarnation, name: incarnation.slice(0, 4), metadata: {}, ageMs: 0 } as unknown as Hello;
   const peer = membership.meet(hello, { host: '10.0.0.1', port: 1 })!;
   peer.last = last;
   peer.hasStarted = true;
@@ -36,13 +36,17 @@ function met(incarnation: string, last: number): Peer {
   return peer;
 }
 
-const view = (left: readonly { incarnation: string; head: number }[]) => ({
-  version: 1,
-  isWhole: false,
-  members: [],
-  gone: [],
-  left,
+const ended = (incarnation: string, head: number, isLost = false, endedMs = 0): ViewEnded => ({
+  incarnation,
+  name: 'gone',
+  host: '10.0.0.9',
+  port: 9,
+  isLost,
+  head,
+  endedMs,
 });
+
+const view = (...ends: ViewEnded[]): View => ({ version: 1, isWhole: false, members: [], gone: [], ended: ends });
 
 describe('a goodbye', () => {
   it('before all of it arrived is a gap of what the member says is missing, and then left', () => {
@@ -59,10 +63,36 @@ describe('a goodbye', () => {
   it('heard from another member is a gap of unknown size, and only once', () => {
     const speaker = met('cccccccccccccccc', 0);
     const { incarnation } = met('aaaaaaaaaaaaaaaa', 7);
-    for (let i = 0; i < 2; i++) membership.hearsay(speaker, view([{ incarnation, head: 10 }]));
+    for (let i = 0; i < 2; i++) membership.hearsay(speaker, view(ended(incarnation, 10)));
     expect(told).toEqual([['left-behind', undefined], 'left']);
     const other = met('bbbbbbbbbbbbbbbb', 10);
-    membership.hearsay(speaker, view([{ incarnation: other.incarnation, head: 10 }]));
+    membership.hearsay(speaker, view(ended(other.incarnation, 10)));
     expect(told).toEqual(['left']);
+  });
+});
+
+describe('the end of a member that we never heard of', () => {
+  const LONG_AGO_MS = 1e12;
+
+  it('is a gap if it was in our lifetime, told once, without a member event', () => {
+    const speaker = met('cccccccccccccccc', 0);
+    for (let i = 0; i < 2; i++) membership.hearsay(speaker, view(ended('aaaaaaaaaaaaaaaa', 3)));
+    expect(told).toEqual([['left-behind', undefined]]);
+    membership.hearsay(speaker, view(ended('bbbbbbbbbbbbbbbb', 0, true)));
+    expect(told.slice(1)).toEqual([['origin-lost', undefined]]);
+  });
+
+  it('is nothing to us if it was before our time, or if it left without having published', () => {
+    const speaker = met('cccccccccccccccc', 0);
+    membership.hearsay(speaker, view(ended('aaaaaaaaaaaaaaaa', 3, true, LONG_AGO_MS)));
+    membership.hearsay(speaker, view(ended('bbbbbbbbbbbbbbbb', 0)));
+    expect(told).toEqual([]);
+  });
+
+  it('is no evidence against one that we know, if it did not say goodbye', () => {
+    const speaker = met('cccccccccccccccc', 0);
+    const { incarnation } = met('aaaaaaaaaaaaaaaa', 7);
+    membership.hearsay(speaker, view(ended(incarnation, 0, true)));
+    expect(told).toEqual([]);
   });
 });

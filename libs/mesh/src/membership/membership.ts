@@ -1,7 +1,7 @@
 /** Who is here: every known incarnation, what became of it, and the events about it. */
-import { addressKey, type PeerAddress } from 'rookery/discovery';
+import type { PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable } from '@rookery/runtime';
-import type { Hello, View, ViewMember } from '../protocol/list-frames.js';
+import type { Hello, View, ViewEnded, ViewMember } from '../protocol/list-frames.js';
 import type { Gap, MemberEvent, MemberMetadata, MemberStatus } from './member.js';
 import { reasonForLoss } from './evidence.js';
 import { Peer } from './peer.js';
@@ -16,7 +16,8 @@ export interface MembershipOwner {
   onHeard(): void;
   /** Whom we hear, or who left, changed. */
   onViewChanged(): void;
-  onLeaver(peer: Peer): void;
+  /** A member left or is lost. */
+  onEnded(peer: Peer): void;
   isOnThisHost(host: string): boolean;
 }
 
@@ -88,13 +89,11 @@ export class Membership {
     const wasExpected = peer.isExpected;
     peer.setStatus('left');
     peer.leftHead = head;
-    peer.leftAt = this.clock.now();
     if (wasExpected && peer.last < head && missed !== 0) {
       peer.last = head;
       this.owner.onGap({ from: peer.member, reason: 'left-behind', missed });
     }
     this.end(peer, 'left', reason);
-    this.owner.onLeaver(peer);
   }
 
   /** What `speaker` says it hears: strangers are worth a dial, and the suspect have a witness. */
@@ -106,13 +105,7 @@ export class Membership {
       speaker.hears.add(entry.incarnation);
       this.hearOf(entry);
     }
-    for (const { incarnation, head } of view.left) {
-      const peer = this.peers.get(incarnation);
-      // One that holds a link to us will say goodbye itself, in order.
-      if (peer !== undefined && peer.link === undefined && incarnation !== this.self.incarnation) {
-        this.leave(peer, head, undefined, `goodbye, heard by ${speaker.name}`);
-      }
-    }
+    for (const ended of view.ended) this.hearOfEnd(speaker, ended);
     this.judgeAll();
     this.owner.onHeard();
   }
@@ -139,7 +132,7 @@ export class Membership {
     const now = this.clock.now();
     const reason = reasonForLoss(
       {
-        aloneSince: peer.aloneSince,
+        aloneSince: Math.max(peer.aloneSince, peer.relayedAt),
         refusals: peer.refusals,
         firstRefusedAt: peer.firstRefusedAt,
         lastRefusedAt: peer.lastRefusedAt,
@@ -158,7 +151,9 @@ export class Membership {
 
   private end(peer: Peer, status: 'lost' | 'left', reason: string): void {
     peer.hears.clear();
+    peer.endedAt = this.clock.now();
     this.owner.onViewChanged();
+    this.owner.onEnded(peer);
     if (!peer.isAnnounced) return;
     peer.isAnnounced = false;
     if (status === 'lost') this.logger.warn(`${label(peer)} is lost: ${reason}.`);
@@ -192,12 +187,29 @@ export class Membership {
 
   /** Who is linked to us from the address of `peer`, which has no link. */
   private successorOf(peer: Peer): string | undefined {
-    const { host, port } = peer.address;
     for (const other of this.peers) {
-      if (other.link?.hasStarted !== true || other === peer) continue;
-      if (other.address.port === port && addressKey(other.address) === addressKey({ host, port })) return label(other);
+      if (other.link?.hasStarted === true && other !== peer && other.addressKey === peer.addressKey)
+        return label(other);
     }
     return undefined;
+  }
+
+  /** `speaker` says that a member is no more. */
+  private hearOfEnd(speaker: Peer, { incarnation, name, host, port, isLost, head, endedMs }: ViewEnded): void {
+    if (incarnation === this.self.incarnation) return;
+    const known = this.peers.get(incarnation);
+    if (known !== undefined) {
+      // One that holds a link to us will say goodbye itself, in order. That others lost it is no evidence for us.
+      if (!isLost && known.link === undefined) this.leave(known, head, undefined, `goodbye, heard by ${speaker.name}`);
+      return;
+    }
+    // It lived in our lifetime, and we never heard of it: what it published is missing here.
+    if (endedMs >= this.clock.now() - this.self.startedAt || (!isLost && head === 0)) return;
+    const peer = this.makePeer(incarnation, { name, address: { host, port }, metadata: {} }, endedMs);
+    if (!this.peers.add(peer)) return;
+    if (isLost) this.lose(peer, `lost by ${speaker.name}`);
+    else this.leave(peer, head, undefined, `goodbye, heard by ${speaker.name}`);
+    peer.endedAt = this.clock.now() - endedMs;
   }
 
   private isHeardByOthers(incarnation: string): boolean {

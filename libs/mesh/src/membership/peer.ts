@@ -1,6 +1,7 @@
 /** What this node knows of one incarnation of another: the protocol's state, kept beyond the life of any link. */
-import type { PeerAddress } from 'rookery/discovery';
+import { addressKey, type PeerAddress } from 'rookery/discovery';
 import type { Link } from '../link/link.js';
+import { MIN_FRAME_BYTES_LIMIT } from '../protocol/frame.js';
 import type { Member, MemberMetadata, MemberStatus } from './member.js';
 
 /** `heard-of`: another member hears it, we never had a link. */
@@ -36,6 +37,10 @@ export class Peer {
   freshAt: number;
   /** What it announced last: when it speaks next, at the latest. */
   nextMs = 1_000;
+  /** The largest frame that it accepts, as it said last. */
+  maxFrameBytes = MIN_FRAME_BYTES_LIMIT;
+  /** When something of it last came by way of another member. */
+  relayedAt = Number.NEGATIVE_INFINITY;
   /** Incarnations that it hears, by its VIEW; empty while not linked. */
   readonly hears = new Set<string>();
   /** The nonce that it used on the last link to it that we gave up. */
@@ -50,12 +55,13 @@ export class Peer {
   lastRefusedAt = 0;
   absentAnswers = 0;
   failedDials = 0;
-  /** When it said goodbye, and with what head. */
-  leftAt = 0;
+  /** When it left or was lost, and the head it left with. */
+  endedAt = 0;
   leftHead = 0;
   private oldestUnproven: UnprovenHead | undefined;
   private newestUnproven: UnprovenHead | undefined;
   private snapshot: Member | undefined;
+  private key: string | undefined;
 
   constructor(
     readonly incarnation: string,
@@ -72,6 +78,11 @@ export class Peer {
 
   get address(): PeerAddress {
     return this.identity.address;
+  }
+
+  /** Its address in one spelling, to compare with others. */
+  get addressKey(): string {
+    return (this.key ??= addressKey(this.identity.address));
   }
 
   get name(): string {
@@ -104,6 +115,7 @@ export class Peer {
     readonly metadata: MemberMetadata;
   }): void {
     this.identity = identity;
+    this.key = undefined;
     this.snapshot = undefined;
   }
 

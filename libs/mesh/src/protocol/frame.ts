@@ -14,7 +14,8 @@ export const FRAME_PONG = 8;
 export const FRAME_CONFIRM = 9;
 export const FRAME_VIEW = 10;
 export const FRAME_SERVES = 11;
-// 12 RELAY, 13 REQUEST, 14 RESPONSE, 15 NEXT, 16 ERROR, 17 CANCEL, 18 STATE_DIGEST, 19 STATE_DELTA: numbers that are taken.
+export const FRAME_RELAY = 12;
+// 13 REQUEST, 14 RESPONSE, 15 NEXT, 16 ERROR, 17 CANCEL, 18 STATE_DIGEST, 19 STATE_DELTA: numbers that are taken.
 export const FRAME_BYE = 20;
 
 /** Bytes before a frame's body: the length and the type. */
@@ -28,6 +29,9 @@ export const MAX_CONTROL_FRAME_BYTES = 64;
 
 /** No node may announce a smaller limit for publications: lists of members use the same limit. */
 export const MIN_FRAME_BYTES_LIMIT = 64 * 1024;
+
+/** What a RELAY adds to the frames in it, at the most: it must be able to carry any frame that a link can. */
+export const RELAY_OVERHEAD_BYTES = 64;
 
 export const MAX_TOPIC_BYTES = 255;
 
@@ -57,6 +61,8 @@ export function maxFrameLength(type: number, maxFrameBytes: number): number {
     case FRAME_HELLO:
     case FRAME_REJECT:
       return MAX_HANDSHAKE_FRAME_BYTES;
+    case FRAME_RELAY:
+      return maxFrameBytes + RELAY_OVERHEAD_BYTES;
     default:
       return maxFrameBytes;
   }

@@ -70,10 +70,17 @@ export interface ViewMember {
   readonly ageMs: number;
 }
 
-/** One that said goodbye lately, and the head it said it with. */
-export interface ViewLeaver {
+/** A member that is no more, as far as the sender knows. */
+export interface ViewEnded {
   readonly incarnation: string;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** It died without a goodbye; otherwise it left, with its log at `head`. */
+  readonly isLost: boolean;
   readonly head: number;
+  /** How long ago, in milliseconds. */
+  readonly endedMs: number;
 }
 
 /** What the sender itself hears: all of it right after the link was bound, then what changed. */
@@ -83,7 +90,8 @@ export interface View {
   readonly isWhole: boolean;
   readonly members: readonly ViewMember[];
   readonly gone: readonly string[];
-  readonly left: readonly ViewLeaver[];
+  /** Who is no more: in a whole VIEW all whom the receiver may not have heard of, otherwise those that ended just now. */
+  readonly ended: readonly ViewEnded[];
 }
 
 function structureFrame(type: number, value: unknown): Buffer {
@@ -149,9 +157,17 @@ export function readView(bytes: Buffer, start: number, end: number): View {
       };
     }),
     gone: fields.list('gone', MAX_VIEW_MEMBERS).filter((value): value is string => typeof value === 'string'),
-    left: fields.list('left', MAX_VIEW_MEMBERS).map((value) => {
-      const leaver = new Fields('a leaver of VIEW', value);
-      return { incarnation: leaver.incarnation('incarnation'), head: leaver.count('head') };
+    ended: fields.list('ended', MAX_VIEW_MEMBERS).map((value) => {
+      const ended = new Fields('an ended member of VIEW', value);
+      return {
+        incarnation: ended.incarnation('incarnation'),
+        name: ended.text('name', MAX_NAME_LENGTH),
+        host: ended.text('host', MAX_HOST_LENGTH),
+        port: ended.count('port', 1, 0xffff),
+        isLost: ended.flag('isLost'),
+        head: ended.count('head'),
+        endedMs: ended.count('endedMs'),
+      };
     }),
   };
 }

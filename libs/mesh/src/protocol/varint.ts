@@ -40,6 +40,11 @@ export class VarintReader {
     throw new ProtocolError('a number is too large');
   }
 
+  /** Where the next number begins. */
+  get position(): number {
+    return this.offset;
+  }
+
   /** The next number, or 0 when the frame has no more: newer peers may add fields at the end. */
   nextOrZero(): number {
     return this.offset < this.end ? this.next() : 0;

@@ -1,0 +1,211 @@
+/**
+ * Partial partitions: when this node and a peer do not reach each other, and a member hears both, what is published here still
+ * gets there, once and in order, in RELAY frames that this member passes on. No other link is touched. The link itself takes
+ * over when it is there again.
+ */
+import type { Clock, Timer } from '@rookery/runtime';
+import type { Inbox } from '../delivery/inbox.js';
+import { ProtocolError } from '../errors.js';
+import type { Link } from '../link/link.js';
+import type { PublicationLog } from '../log/publication-log.js';
+import type { Membership } from '../membership/membership.js';
+import type { Peer } from '../membership/peer.js';
+import { FRAME_HEADER_BYTES, RELAY_OVERHEAD_BYTES } from '../protocol/frame.js';
+import { readRelay } from '../protocol/relay-frame.js';
+import { Detour, sendRelayed } from './detour.js';
+
+/** A publication that was not acknowledged for so long is on a link that may be stuck. */
+const STUCK_MIN_MS = 300;
+/** ... or for so many round trips, where that is longer. */
+const STUCK_ROUND_TRIPS = 4;
+/** What came this way is acknowledged by then. */
+const ACK_DELAY_MS = 20;
+/** ... or once so many bytes gathered. */
+const ACK_EVERY_BYTES = 64 * 1024;
+
+export interface DetoursOwner {
+  readonly incarnation: string;
+  readonly bound: ReadonlySet<Link>;
+  isLeaving(): boolean;
+  /** How often we speak. */
+  readonly intervalMs: number;
+  /** A PONG for `peer` that answers no PING. */
+  heartbeatFor(peer: Peer): Buffer;
+  /** Sends a PING on the link itself. */
+  ping(link: Link): void;
+}
+
+/** What came from one peer by way of others, and was not acknowledged yet. */
+interface Owed {
+  via: Link;
+  bytes: number;
+}
+
+export class Detours {
+  private readonly active = new Map<Peer, Detour>();
+  private readonly owed = new Map<Peer, Owed>();
+  private ackTimer: Timer | undefined;
+  private watch: Timer | undefined;
+  private isClosed = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: PublicationLog,
+    private readonly membership: Membership,
+    private readonly inbox: Inbox,
+    private readonly owner: DetoursOwner,
+  ) {}
+
+  /** Peers that are reached by way of others now. */
+  get peers(): IterableIterator<Peer> {
+    return this.active.keys();
+  }
+
+  /** Who carries what is meant for `peer`, if anybody has to. */
+  viaOf(peer: Peer): Peer | undefined {
+    return this.active.get(peer)?.via?.peer;
+  }
+
+  /** Something was published. */
+  pump(): void {
+    if (this.active.size === 0) return;
+    const now = this.clock.now();
+    for (const detour of this.active.values()) detour.pump(now);
+  }
+
+  /** A link was written to and awaits an acknowledgement: it is watched from here on. */
+  watchLinks(delayMs = STUCK_MIN_MS): void {
+    if (this.watch !== undefined || this.isClosed) return;
+    this.watch = this.clock.after(delayMs, () => {
+      // Acknowledgements may wait in the socket while we stalled ourselves.
+      this.watch = this.clock.afterPoll(() => {
+        this.watch = undefined;
+        this.lookAtLinks();
+      });
+    });
+  }
+
+  /** Called now and then, and whenever a link or what members hear has changed. */
+  reconsider(): void {
+    if (this.isClosed) return;
+    const now = this.clock.now();
+    for (const peer of this.membership.peers) {
+      if (!this.needsDetour(peer)) this.active.delete(peer);
+      else this.keep(peer, now);
+    }
+  }
+
+  noteAcknowledged(peer: Peer): void {
+    this.active.get(peer)?.noteAcknowledged(this.clock.now());
+  }
+
+  /** Sends a control frame to a peer that came to us by way of others; false when there is no such way. */
+  answer(peer: Peer, frame: Buffer): boolean {
+    const via = this.active.get(peer)?.via ?? this.waysTo(peer)[0];
+    if (via === undefined) return false;
+    sendRelayed(via, peer.incarnation, this.owner.incarnation, frame, 0);
+    return true;
+  }
+
+  /** A RELAY on the bound link of `sender`: for us, or to be passed on. */
+  onRelay(link: Link, sender: Peer, bytes: Buffer, start: number, end: number): void {
+    const relay = readRelay(bytes, start, end);
+    if (relay.to === this.owner.incarnation) {
+      const origin = this.membership.peers.get(relay.from);
+      // Nothing of a member comes before `up`.
+      if (origin === undefined || !origin.isAnnounced || origin === sender) return;
+      origin.relayedAt = this.clock.now();
+      if (this.inbox.onRelayed(origin, relay.start, bytes, relay.framesStart, end)) this.owe(origin, link, end - start);
+      return;
+    }
+    // Passed on once, and only what its own origin sent: nobody speaks for somebody else.
+    if (relay.from !== sender.incarnation) throw new ProtocolError('a RELAY that is passed on a second time');
+    const target = this.membership.peers.get(relay.to)?.link;
+    // Dropped whole where there is no room: the origin sends it again.
+    if (target?.mayCarry !== true || end - start > target.hello.maxFrameBytes + RELAY_OVERHEAD_BYTES) return;
+    target.carry(Buffer.from(bytes.subarray(start - FRAME_HEADER_BYTES, end)));
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.watch?.cancel();
+    this.ackTimer?.cancel();
+  }
+
+  private needsDetour(peer: Peer): boolean {
+    if (!peer.isAnnounced || !peer.isExpected || peer.isRelinking) return false;
+    return peer.link === undefined || peer.link.isStuck;
+  }
+
+  private keep(peer: Peer, now: number): void {
+    let detour = this.active.get(peer);
+    const ways = this.waysTo(peer);
+    if (ways.length === 0) {
+      this.active.delete(peer);
+      return;
+    }
+    if (detour === undefined) this.active.set(peer, (detour = new Detour(peer, this.owner.incarnation, this.log)));
+    const at = detour.via === undefined ? -1 : ways.indexOf(detour.via);
+    if (at < 0) detour.choose(ways[0]);
+    else if (detour.retryIfDue(now)) detour.choose(ways[(at + 1) % ways.length]);
+    if (now >= detour.nextBeatAt) {
+      detour.nextBeatAt = now + this.owner.intervalMs;
+      detour.send(this.owner.heartbeatFor(peer), 0);
+      // The link itself has to prove that it works again.
+      if (peer.link !== undefined) this.prove(peer.link);
+    }
+    detour.pump(now);
+  }
+
+  /** One PING at a time: where answers take long, a newer one would never be answered in time. */
+  private prove(link: Link): void {
+    if (link.provingPing !== 0) return;
+    this.owner.ping(link);
+    link.provingPing = link.pingId;
+  }
+
+  /** Links to members that hear `peer` and whom we hear: the quickest first. */
+  private waysTo(peer: Peer): Link[] {
+    const ways: Link[] = [];
+    for (const link of this.owner.bound) {
+      if (link.peer !== peer && link.mayCarry && link.peer?.hears.has(peer.incarnation) === true) ways.push(link);
+    }
+    return ways.sort((a, b) => (a.roundTripMs ?? 1e9) - (b.roundTripMs ?? 1e9));
+  }
+
+  private lookAtLinks(): void {
+    if (this.isClosed || this.owner.isLeaving()) return;
+    const now = this.clock.now();
+    let nextInMs = Number.POSITIVE_INFINITY;
+    let isAnyStuck = false;
+    for (const link of this.owner.bound) {
+      if (link.awaitedSeq === 0 || link.isStuck) continue;
+      const limitMs = Math.max(STUCK_MIN_MS, STUCK_ROUND_TRIPS * (link.roundTripMs ?? 0));
+      const leftMs = limitMs - (now - link.awaitedSince);
+      if (leftMs > 0) nextInMs = Math.min(nextInMs, leftMs);
+      else link.isStuck = isAnyStuck = true;
+    }
+    if (isAnyStuck) this.reconsider();
+    if (nextInMs < Number.POSITIVE_INFINITY) this.watchLinks(nextInMs);
+  }
+
+  private owe(origin: Peer, via: Link, bytes: number): void {
+    const owed = this.owed.get(origin) ?? { via, bytes: 0 };
+    owed.via = via;
+    owed.bytes += bytes;
+    this.owed.set(origin, owed);
+    if (owed.bytes >= ACK_EVERY_BYTES) return this.pay();
+    this.ackTimer ??= this.clock.after(ACK_DELAY_MS, () => this.pay());
+  }
+
+  private pay(): void {
+    this.ackTimer?.cancel();
+    this.ackTimer = undefined;
+    if (this.isClosed) return;
+    for (const [origin, { via }] of this.owed) {
+      if (!via.mayCarry) continue;
+      sendRelayed(via, origin.incarnation, this.owner.incarnation, this.owner.heartbeatFor(origin), 0);
+    }
+    this.owed.clear();
+  }
+}
