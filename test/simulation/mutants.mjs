@@ -178,4 +178,104 @@ export const MUTANTS = [
       },
     ],
   },
+  {
+    name: 'newcomers-count-as-proven',
+    rule: 'a node that was only heard of proves nothing',
+    edits: [
+      {
+        file: `${MESH}/membership/peer.ts`,
+        find: 'this.freshAt = Math.max(bornAt, startedAt);',
+        replace: 'this.freshAt = now;',
+      },
+    ],
+  },
+  {
+    name: 'former-self-lives',
+    rule: 'whoever was at our own address before us is gone',
+    edits: [
+      {
+        file: `${MESH}/membership/evidence.ts`,
+        find: 'if (evidence.leadsToUs && !isHeardByOthers)',
+        replace: 'if (evidence.leadsToUs && isHeardByOthers)',
+      },
+    ],
+  },
+  {
+    name: 'two-lives-at-one-address',
+    rule: 'another incarnation at the address of one without a link has taken its place',
+    edits: [
+      {
+        file: `${MESH}/membership/evidence.ts`,
+        find: 'if (evidence.successor !== undefined) return',
+        replace: 'if (evidence.successor === null) return',
+      },
+    ],
+  },
+  {
+    name: 'gap-told-twice',
+    rule: 'what two links tell to be missing is missing once',
+    edits: [
+      {
+        file: `${MESH}/delivery/inbox.ts`,
+        find: 'peer.received += missed;\n    link.noteLeading(peer.received);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'ends-unheard',
+    rule: 'who was away learns who lived and died meanwhile',
+    edits: [
+      {
+        file: `${MESH}/membership/membership.ts`,
+        find: '    const peer = this.makePeer(incarnation, { name, address: { host, port }, metadata: {} }, endedMs);\n',
+        replace:
+          '    if (endedMs >= 0) return;\n    const peer = this.makePeer(incarnation, { name, address: { host, port }, metadata: {} }, endedMs);\n',
+      },
+    ],
+  },
+  {
+    name: 'no-detour',
+    rule: 'a member that hears both carries what a broken link cannot',
+    edits: [
+      {
+        file: `${MESH}/detour/detours.ts`,
+        find: 'return peer.link === undefined || peer.link.isStuck;',
+        replace: 'return false;',
+      },
+    ],
+  },
+  {
+    name: 'detour-begins-anywhere',
+    rule: 'what was carried and begins too late is ignored',
+    edits: [
+      {
+        file: `${MESH}/delivery/inbox.ts`,
+        find: 'const isTooLate = start > peer.last + 1;',
+        replace: 'const isTooLate = start < 0;',
+      },
+    ],
+  },
+  {
+    name: 'detour-never-tries-again',
+    rule: 'what was dropped on the way is sent again',
+    edits: [
+      {
+        file: `${MESH}/detour/detour.ts`,
+        find: 'if (this.slices.length === 0 || now < this.retryAt) return false;',
+        replace: 'if (this.slices.length >= 0) return false;',
+      },
+    ],
+  },
+  {
+    name: 'stalled-accuses',
+    rule: 'who was held up itself accuses nobody of having hung up',
+    edits: [
+      {
+        file: `${MESH}/mesh.ts`,
+        find: 'if (this.heartbeats.wasStalled) this',
+        replace: 'if (reason === undefined) this',
+      },
+    ],
+  },
 ];

@@ -105,6 +105,17 @@ export class Oracle {
     this.check(least <= missed && missed <= all, `${who}: ${least} to ${all} are missing, ${missed} were told`);
   }
 
+  /** How many numbers `origin` has given. */
+  publishedBy(origin: string): number {
+    return this.publications.get(origin)!.length;
+  }
+
+  /** Whether `receiver` has, or knows to miss, everything of `origin` up to number `seq`. */
+  hasUpTo(receiver: string, origin: string, seq: number): boolean {
+    const { last, missed, isUnknown } = this.account(receiver, origin);
+    return isUnknown || this.count(origin, receiver, (last ?? 0) + 1, seq, 0) <= missed;
+  }
+
   /** Whether `receiver` was ever told anything about `origin`. */
   knows(receiver: string, origin: string): boolean {
     return this.accounts.get(receiver)?.has(origin) === true;

@@ -16,6 +16,7 @@ export const FAULTS = [
   'discovery-outage',
   'slow-handler',
   'burst',
+  'strand',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -62,7 +63,7 @@ function thin(plan: Plan): Partial<Plan> {
   return {
     traits: { ...plan.traits, latencyMs: 100, bufferBytes: 1_024 },
     limits: { ...plan.limits, windowBytes: 16 * 1024 * 1024, windowMs: 300_000, keptMs: 300_000 },
-    faults: new Map([...plan.faults, ['burst', 5_000]]),
+    faults: new Map([...plan.faults, ['burst', 10_000]]),
     maxFillerBytes: 2_000,
   };
 }

@@ -14,6 +14,11 @@ const FRESH_BOUND_MS = 6_000 + 5_000;
 /** A link that stood so long is steady, and is dialled anew at once. */
 const STEADY_MS = 11_000;
 const RELINK_MS = 3_000;
+/** What is published from then on, after a blackhole, is at the other end this much later, if anybody can carry it. */
+const DETOUR_AFTER_MS = 1_000;
+const DETOURED_MS = 2_000;
+/** Through less than this, nothing gets soon. */
+const MIN_DETOUR_BUFFER_BYTES = 16_384;
 /** More timers than this in one process are a leak. */
 const MAX_TIMERS = 600;
 /** More log than this beyond the window is a leak: segments are let go whole. */
@@ -47,6 +52,7 @@ interface Slot {
 }
 
 /** What keeps two nodes apart, in contrast to a connection that breaks. */
+const ALL_KINDS = ['network', 'pause', 'end', 'break'] as const;
 const LASTING = ['network', 'pause', 'end'] as const;
 
 interface Hindrance {
@@ -207,8 +213,7 @@ export class World {
       node.on(`member.${status}`, (event) => {
         this.tell(life.slot.name, `${event.member.incarnation} is ${status}: ${event.reason}`);
         oracle.onMember(incarnation, status, event);
-        if (status === 'suspect' && event.reason.startsWith('silent'))
-          this.checkAccusation(life, event.member.incarnation);
+        if (status === 'suspect') this.checkAccusation(life, event.member.incarnation, event.reason);
       });
     }
     node.on('gap', (gap) => {
@@ -322,13 +327,17 @@ export class World {
       case 'cut':
         this.tell('world', `cut ${a} ${b}`);
         this.expectRelinked(a, b);
+        this.hinder(a, 'break', 0);
+        this.hinder(b, 'break', 0);
         return network.cut(a, b);
       case 'half-open':
         this.tell('world', `half-open ${a} ${b}`);
         this.expectRelinked(a, b);
+        this.hinder(a, 'break', 0);
         this.hinder(b, 'break', 0);
         return network.cut(a, b, false);
       case 'blackhole':
+        this.expectDetoured(a, b);
         return this.separate([a], [b], true);
       case 'one-way':
         return this.separate([a], [b], false);
@@ -367,6 +376,9 @@ export class World {
       case 'slow-handler':
         if (life !== undefined) life.slowUntil = life.process.now() + random.between(0, 5_000);
         return;
+      case 'strand':
+        if (life !== undefined && !plan.isOneHost) this.strand(life);
+        return;
       case 'burst':
         if (life === undefined || !life.isReady || life.isLeaving) return;
         life.process.enter(() => {
@@ -395,7 +407,38 @@ export class World {
     }
   }
 
-  private kill(life: Life, isPowerOff: boolean): void {
+  /** A node restarts cut off from everybody, and finds its way back to one after the other; meanwhile somebody else comes and goes. */
+  private strand(life: Life): void {
+    const { random, network, plan } = this;
+    const { host } = life.slot.address;
+    this.tell(life.slot.name, 'is stranded');
+    this.kill(life, false, 0);
+    let duration = random.between(0, plan.maxBlackholeMs);
+    for (const other of this.hosts().filter((each) => each !== host)) {
+      network.block(host, other);
+      network.block(other, host);
+      this.hinder(other, 'network', duration);
+      this.later(duration, () => {
+        network.unblock(host, other);
+        network.unblock(other, host);
+      });
+      duration += random.between(0, 12_000);
+    }
+    this.hinder(host, 'network', duration);
+    this.later(random.between(0, duration), () => {
+      const guest = this.anyLife();
+      if (guest === undefined || guest.slot === life.slot) return;
+      this.kill(guest, false, 0);
+      this.later(random.between(500, 6_000), () => {
+        const { life: next } = guest.slot;
+        if (next === undefined || this.time.now >= plan.chaosMs) return;
+        if (random.chance(0.5)) this.kill(next, false);
+        else if (!next.isLeaving) this.leave(next);
+      });
+    });
+  }
+
+  private kill(life: Life, isPowerOff: boolean, backInMs = this.random.between(0, 8_000)): void {
     const { slot, process } = life;
     const { host } = slot.address;
     this.tell(slot.name, isPowerOff ? 'loses power' : 'is killed');
@@ -406,7 +449,7 @@ export class World {
       this.network.powerOff(host);
       this.hinder(host, 'network', 0);
     } else this.network.kill(host, process);
-    this.end(life, isPowerOff ? this.random.between(1_000, 20_000) : this.random.between(0, 8_000));
+    this.end(life, isPowerOff ? backInMs * 2 + 1_000 : backInMs);
   }
 
   private leave(life: Life): void {
@@ -452,7 +495,7 @@ export class World {
     const [one, other] = [a, b].map((host) => this.slots.find(({ address }) => address.host === host)!.life);
     if (one === undefined || other === undefined) return;
     const hosts = new Set([a, b]);
-    if (this.linkAge(one, other) < STEADY_MS || this.linkAge(other, one) < STEADY_MS) return;
+    if (!this.isSteady(one, other)) return;
     if (this.wereHindered(hosts, now)) return;
     this.later(RELINK_MS, () => {
       const isSame = one.slot.life === one && other.slot.life === other && !one.isLeaving && !other.isLeaving;
@@ -461,6 +504,42 @@ export class World {
       if (!isSame || !isLast || this.wereHindered(hosts, now) || this.isLinked(one, other)) return;
       this.fail(`${one.slot.name} and ${other.slot.name} have no link ${RELINK_MS} ms after theirs broke`);
     });
+  }
+
+  /** Where a third node hears both, nothing else being in the way, what one publishes reaches the other all the same, and soon. */
+  private expectDetoured(a: string, b: string): void {
+    if (this.plan.isOneHost || this.plan.traits.bufferBytes < MIN_DETOUR_BUFFER_BYTES) return;
+    const { now } = this.time;
+    const lives = this.slots.flatMap(({ life }) => (life === undefined ? [] : [life]));
+    const [one, other] = [a, b].map((host) => lives.find(({ slot }) => slot.address.host === host));
+    if (one === undefined || other === undefined || !this.isSteady(one, other)) return;
+    const third = lives.find(
+      (life) => life !== one && life !== other && this.isSteady(life, one) && this.isSteady(life, other),
+    );
+    if (third === undefined) return;
+    const all = [one, other, third];
+    const hosts = new Set(all.map(({ slot }) => slot.address.host));
+    if (this.wereHindered(hosts, now, ALL_KINDS)) return;
+    const earlier = this.hindrances.length;
+    const isUndisturbed = (): boolean => {
+      // The blackhole itself is the first that follows, at both ends.
+      const later = this.hindrances.slice(earlier + 2).some(({ host }) => hosts.has(host));
+      return !later && all.every((life) => life.slot.life === life && !life.isLeaving);
+    };
+    this.later(DETOUR_AFTER_MS, () => {
+      const published = this.oracle.publishedBy(one.incarnation);
+      this.later(DETOURED_MS, () => {
+        if (!isUndisturbed()) return;
+        if (this.oracle.hasUpTo(other.incarnation, one.incarnation, published)) return;
+        this.fail(
+          `${other.slot.name} has not heard what ${one.slot.name} published, although ${third.slot.name} hears both`,
+        );
+      });
+    });
+  }
+
+  private isSteady(one: Life, other: Life): boolean {
+    return this.linkAge(one, other) >= STEADY_MS && this.linkAge(other, one) >= STEADY_MS;
   }
 
   private isLinked(one: Life, other: Life): boolean {
@@ -499,14 +578,19 @@ export class World {
     if (life.mesh.log.bytes > window) this.fail(`${life.slot.name} holds a log of ${life.mesh.log.bytes} bytes`);
   }
 
-  /** Silence is held against a peer only if it was silent, whatever happened to the accuser. */
-  private checkAccusation(accuser: Life, incarnation: string): void {
+  /** Silence is held against a peer only if it was silent, and nothing at all by whoever was away itself. */
+  private checkAccusation(accuser: Life, incarnation: string, reason: string): void {
+    const { now } = this.time;
+    const { host } = accuser.slot.address;
+    const pause = this.hindrances.find((each) => each.host === host && each.kind === 'pause' && now - each.to < 1_000);
+    const wasAway = pause !== undefined && pause.to <= now && pause.to - pause.from > 1_300;
+    if (!wasAway && !reason.startsWith('silent')) return;
     const accused = this.lives.find((life) => life.incarnation === incarnation)!;
-    const { host } = accused.slot.address;
-    const since = this.time.now - 6_000;
-    if (accused.endedAt !== undefined || accused.isLeaving || this.wereHindered(new Set([host]), since)) return;
-    if (this.wereHindered(new Set([accuser.slot.address.host]), since, ['network', 'break'])) return;
-    this.fail(`${accuser.slot.name} accuses ${accused.slot.name} of silence, which was in nobody's way`);
+    const since = (wasAway ? pause.from : now) - 6_000;
+    const theirs = new Set([accused.slot.address.host]);
+    if (accused.endedAt !== undefined || accused.isLeaving || this.wereHindered(theirs, since, ALL_KINDS)) return;
+    if (this.wereHindered(new Set([host]), since, ['network', 'break'])) return;
+    this.fail(`${accuser.slot.name} accuses ${accused.slot.name}, which was in nobody's way: ${reason}`);
   }
 
   private checkEnd(): void {

@@ -68,6 +68,8 @@ const SUCCESSOR_TIMEOUT_MS = 1_000;
 const END_SLACK_MS = 60_000;
 /** Whoever sent something by way of another member within this time is answered that way. */
 const RELAYED_LATELY_MS = 10_000;
+/** A process that was held up has so long to come back to those that gave it up, before it says that they are suspect. */
+const RETURN_TIMEOUT_MS = 2_000;
 /** A view of this many links or fewer is small; more is refused. */
 const MAX_LINKS = 1_000;
 
@@ -532,27 +534,29 @@ export class Mesh implements LinkOwner {
   }
 
   private onLinkLost(peer: Peer, link: Link, reason: string): void {
-    if (link.rejection?.code === 'duplicate-link' && this.incarnation > peer.incarnation)
-      this.awaitSuccessor(peer, link);
-    else this.breakOff(peer, link, reason);
-  }
-
-  private breakOff(peer: Peer, link: Link, reason: string): void {
-    this.membership.suspect(peer, reason);
+    this.membership.unlink(peer);
+    if (link.rejection?.code === 'duplicate-link' && this.incarnation > peer.incarnation) {
+      // The lower incarnation chose another link and closed this one. Its word travels on two connections, so START may come
+      // later than the end of the old link: nothing is broken, unless it does not come at all.
+      peer.isRelinking = true;
+      this.suspectUnlessLinked(peer, link, 'the link was replaced by one that never began', SUCCESSOR_TIMEOUT_MS);
+      return;
+    }
     if (peer.isExpected) this.reach?.redial(peer, link, reason);
+    // Who was gone itself accuses nobody of having hung up.
+    if (this.heartbeats.wasStalled) this.suspectUnlessLinked(peer, link, reason, RETURN_TIMEOUT_MS);
+    else this.membership.suspect(peer, reason);
   }
 
-  /**
-   * The lower incarnation chose another link and closed this one. Its word travels on two connections, so START may come
-   * later than the end of the old link: nothing is broken, unless it does not come at all.
-   */
-  private awaitSuccessor(peer: Peer, link: Link): void {
-    peer.isRelinking = true;
-    this.clock.after(SUCCESSOR_TIMEOUT_MS, () => {
-      if (!peer.isRelinking) return;
+  private suspectUnlessLinked(peer: Peer, link: Link, reason: string, timeoutMs: number): void {
+    const { aloneSince } = peer;
+    this.clock.after(timeoutMs, () => {
+      // It may have been linked since, and have lost that link as well.
+      if (peer.link !== undefined || peer.aloneSince !== aloneSince || this.isLeaving) return;
+      const { isRelinking } = peer;
       peer.isRelinking = false;
-      if (peer.link !== undefined || this.isLeaving) return;
-      this.breakOff(peer, link, 'the link was replaced by one that never began');
+      this.membership.suspect(peer, reason);
+      if (isRelinking && peer.isExpected) this.reach?.redial(peer, link, reason);
       this.reach?.reconcile();
     });
   }

@@ -112,6 +112,8 @@ export class Wire {
     const { bufferBytes, drainMs } = this.network.traits;
     while (this.writes.length > 0 && this.inFlight < bufferBytes) {
       const write = this.writes[0]!;
+      // Not byte by byte, whenever a few were read (RFC 813, the silly window syndrome).
+      if (bufferBytes - this.inFlight < Math.min(write.bytes.length - write.taken, bufferBytes / 2)) break;
       const count = Math.min(write.bytes.length - write.taken, bufferBytes - this.inFlight);
       this.inFlight += count;
       this.bufferedBytes -= count;

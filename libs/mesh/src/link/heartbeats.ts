@@ -8,6 +8,10 @@ import { heartbeatIntervalMs, INTERVAL_JITTER, silenceLimitMs } from './liveness
 
 /** How often all links are looked at. Finer than any interval, coarse enough to cost nothing. */
 const TICK_MS = 250;
+/** A tick that comes so late was held up by this very process, or by whoever stopped it. */
+const STALL_MS = 1_000;
+/** What a stall has caused comes to light within this time after it. */
+const AFTERMATH_MS = 1_000;
 /** A publication is acknowledged by then, when nothing else carries the acknowledgement. */
 const ACK_DELAY_MS = 50;
 /** ... or once this many gathered. */
@@ -32,6 +36,8 @@ export class Heartbeats {
    */
   polledAt: number;
   private isClosed = false;
+  private tickedAt = Number.POSITIVE_INFINITY;
+  private stalledAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly clock: Clock,
@@ -54,6 +60,12 @@ export class Heartbeats {
     this.isClosed = true;
     this.ticking?.cancel();
     this.ackTimer?.cancel();
+  }
+
+  /** Whether this process itself was held up until now, or until a moment ago: who gave us up meanwhile had every reason to. */
+  get wasStalled(): boolean {
+    const now = this.clock.now();
+    return now - this.tickedAt > TICK_MS + STALL_MS || now - this.stalledAt < AFTERMATH_MS;
   }
 
   /** How often we speak, given how many links we have. */
@@ -119,6 +131,8 @@ export class Heartbeats {
     const now = this.clock.now();
     this.clock.afterPoll(() => (this.polledAt = now));
     const { intervalMs } = this;
+    if (now - this.tickedAt > TICK_MS + STALL_MS) this.stalledAt = now;
+    this.tickedAt = now;
     for (const link of this.owner.boundLinks()) {
       if (link.isDialled) {
         if (now >= link.nextPingAt) this.ping(link);

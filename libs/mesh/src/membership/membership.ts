@@ -60,11 +60,15 @@ export class Membership {
     this.owner.onMember('up', { member: peer.member, reason: before === 'heard-of' ? 'linked' : 'returned' });
   }
 
-  /** The bound link of `peer` broke. */
-  suspect(peer: Peer, reason: string): void {
+  /** The bound link of `peer` is gone; whether that is held against it is another matter. */
+  unlink(peer: Peer): void {
     peer.hears.clear();
     peer.aloneSince = this.clock.now();
     this.owner.onViewChanged();
+  }
+
+  /** The bound link of `peer` broke. */
+  suspect(peer: Peer, reason: string): void {
     if (!peer.isExpected) return;
     peer.setStatus(peer.isAnnounced ? 'suspect' : 'heard-of');
     if (!peer.isAnnounced) return;
