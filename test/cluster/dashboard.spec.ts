@@ -16,7 +16,7 @@ class BusyCluster extends FakeCluster {
       links: [{ ...link, member: memberNamed('api-2'), keyId: 'k1', received: 5, bytesSent: 10, bytesReceived: 20 }],
       discovery: [{ address: '10.0.0.2:4370', strategy: 'static', outcome: 'bound' as never, member: 'api-2' }],
       detours: [],
-    overruns: 0,
+      overruns: 0,
     };
   }
 }

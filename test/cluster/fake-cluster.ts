@@ -158,7 +158,13 @@ export class FakeCluster implements Face {
   }
 
   stats(): MeshStats {
-    return { log: { head: this.published.length, first: 1, bytes: 0 }, links: [], discovery: [], detours: [], overruns: 0 };
+    return {
+      log: { head: this.published.length, first: 1, bytes: 0 },
+      links: [],
+      discovery: [],
+      detours: [],
+      overruns: 0,
+    };
   }
 
   writable(): Promise<void> {
