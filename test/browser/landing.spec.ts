@@ -71,6 +71,16 @@ describeWithBrowser('the landing page in a browser', () => {
     await badge.waitFor({ state: 'detached' });
   }, 30_000);
 
+  it('says why to who asks, keeps that open while the reasons change, and names no host', async () => {
+    landing.cluster.state = { fresh: false, reasons: ['unproven-peer: api-1 (10.0.0.1:4370, suspect) was ...'] };
+    await page.getByText('This page may be out of date').click();
+    await page.getByText('Another of our servers cannot be asked').waitFor({ state: 'visible' });
+    landing.cluster.state = { fresh: false, reasons: ['handler-lag: Flags.onChanged is 7.0 s behind'] };
+    await page.getByText('Changes have arrived that are still being worked on').waitFor({ state: 'visible' });
+    expect(await page.content()).not.toMatch(/10\.0\.0\.1|api-1|Flags\.onChanged/);
+    expect(complaints).toEqual([]);
+  }, 30_000);
+
   it('shows the text of flags as text', async () => {
     landing.flags.onFlagChanged(changed('sneaky', 1, { description: '<img src=x onerror="document.title=1">' }));
     await page.getByText('Behind this page').click();

@@ -60,7 +60,10 @@ describe('a strategy', () => {
       return Promise.reject(new Error('down'));
     };
     const node = await startNode('a', [], { discovery: strategy({ discover }) });
-    expect(node.freshness()).toEqual({ fresh: false, reasons: ['Discovery custom has not answered yet.'] });
+    expect(node.freshness()).toEqual({
+      fresh: false,
+      reasons: [expect.stringMatching(/^no-discovery-answer: discovery custom /)],
+    });
     isUp = true;
     await until(() => node.freshness().fresh, 'an answer');
     isUp = false;
@@ -69,6 +72,14 @@ describe('a strategy', () => {
     // It takes nothing back: the last answer stays in force.
     expect(node.freshness().fresh).toBe(true);
     expect(node.stats().discovery).toEqual([expect.objectContaining({ strategy: 'custom', outcome: 'refused' })]);
+  });
+
+  it('that lists an address which this host itself cannot dial leaves the node stale: that proves nothing about who is there', async () => {
+    // A link-local address without a scope: the kernel refuses the call, as it does when file descriptors run out.
+    const discover = (): Promise<PeerAddress[]> => Promise.resolve([{ host: 'fe80::1', port: 4370 }]);
+    const node = await startNode('a', [], { discovery: strategy({ discover }) });
+    await until(() => node.stats().discovery[0]?.outcome === 'unreachable', 'a dial');
+    expect(node.freshness().reasons).toEqual([expect.stringMatching(/^unreached-address: \[fe80::1\]:4370/)]);
   });
 
   it('is waited for by everybody who asks whether the node is ready', async () => {
@@ -84,7 +95,7 @@ describe('a strategy', () => {
     const b = makeNode('b', [], { discovery: [hanging, good] });
     await b.start();
     await until(() => b.members().length === 1, 'a member');
-    expect(b.freshness().reasons).toEqual(['Discovery hanging has not answered yet.']);
+    expect(b.freshness().reasons).toEqual([expect.stringMatching(/^no-discovery-answer: discovery hanging /)]);
     const began = performance.now();
     await b.leave();
     expect(performance.now() - began).toBeLessThan(5_000);

@@ -151,6 +151,6 @@ export class FakePeer {
   }
 
   private pong(id: number): void {
-    this.write(numbers(FRAME_PONG, id, 0, 0, 1_000, 0));
+    this.write(numbers(FRAME_PONG, id, 0, 0, 1_000, 0, 1, 0));
   }
 }

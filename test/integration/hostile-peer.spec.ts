@@ -54,7 +54,9 @@ describe('an authenticated peer', () => {
     await peer.shakeHands(node.self.incarnation);
     peer.write(...frames());
     await until(() => peer.isEnded, 'a closed link');
-    expect(told.filter((what) => what !== 'up' && what !== 'suspect')).toEqual([]);
+    // Its end may be known by now, for nobody listens where it said that it does.
+    const itself = ['up', 'suspect', 'lost', 'origin-lost,'];
+    expect(told.filter((what) => !itself.includes(String(what)))).toEqual([]);
   });
 
   it('whose link was replaced after numbers for others is owed the gap in full', async () => {

@@ -536,6 +536,13 @@ describe('publishConfirmed', () => {
 });
 
 describe('leaving', () => {
+  it('ends the freshness of what this node knows: it hears nothing any more', async () => {
+    const alone = await startNode('a', [await freePort()]);
+    expect(alone.freshness().fresh).toBe(true);
+    await alone.leave();
+    expect(alone.freshness()).toEqual({ fresh: false, reasons: [expect.stringMatching(/^left: /)] });
+  });
+
   it('delivers what was published right before, then refuses to publish', async () => {
     const [a, b] = await pair();
     const { members, gaps } = record(b);

@@ -9,8 +9,8 @@ import { Oracle } from './oracle.js';
 import { CONVERGENCE_MS, drawPlan, type Fault, type Plan } from './plan.js';
 
 const PORT = 4370;
-/** What a fresh node may lack, counted from the publication: the stale limit, and how late a proof may arrive. */
-const FRESH_BOUND_MS = 6_000 + 5_000;
+/** What a fresh node may lack, counted from the publication: the stale limit of so few nodes, and a moment to tell others. */
+const FRESH_BOUND_MS = 6_000 + 1;
 /** A link that stood so long is steady, and is dialled anew at once. */
 const STEADY_MS = 11_000;
 const RELINK_MS = 3_000;

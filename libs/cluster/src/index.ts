@@ -30,7 +30,7 @@ export type {
   LocalOptions,
   PeerAddress,
 } from 'rookery/discovery';
-export { ClusterError, ClusterOptionsError } from 'rookery/mesh';
+export { ClusterError, ClusterOptionsError, freshnessKind } from 'rookery/mesh';
 export type {
   ClusterErrorCode,
   ConfirmedPublication,
@@ -38,6 +38,7 @@ export type {
   EventContext,
   EventHandler,
   Freshness,
+  FreshnessKind,
   Gap,
   GapReason,
   LinkStats,

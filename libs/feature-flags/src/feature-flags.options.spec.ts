@@ -10,6 +10,19 @@ describe('resolveFeatureFlagsOptions', () => {
     expect(reloadSpreadMs).toBe(500);
   });
 
+  it('serves from memory while that is in doubt, unless told otherwise', () => {
+    expect(resolveFeatureFlagsOptions({ readOnly: true }).whenStale).toBe('serve');
+    expect(resolveFeatureFlagsOptions({ readOnly: true, whenStale: undefined }).whenStale).toBe('serve');
+    expect(() =>
+      resolveFeatureFlagsOptions({
+        readOnly: true,
+        whenStale: 'ignore' as never,
+        maxStaleReads: 0,
+        staleReadTimeoutMs: -1,
+      }),
+    ).toThrow(/whenStale must be one of serve, bypass, flush.*maxStaleReads.*staleReadTimeoutMs/s);
+  });
+
   it('names every problem at once, and no password', () => {
     const resolve = () =>
       resolveFeatureFlagsOptions({

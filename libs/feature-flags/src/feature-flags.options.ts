@@ -3,6 +3,21 @@ import { resolve } from 'node:path';
 import { type Clock, type Random, systemClock, systemRandom } from '@rookery/runtime';
 import { FlagsError } from './errors.js';
 
+/**
+ * What a read is answered with while the copy may be out of date, which is for as long as `status().stale`:
+ *
+ * - `serve`: from memory, marked as stale. Never waits, never asks anybody. A change may not be seen for as long as it lasts.
+ * - `bypass`: {@link FeatureFlagsService.read} asks the database for that one flag. As recent as the database, at the price of
+ *   its latency and load; when it fails or is late, from memory, marked as stale. What is not asynchronous reads from memory.
+ * - `flush`: what is held is dropped, and not served again before all of it was loaded anew and nothing is in doubt any more.
+ *   `read` asks the database; where that fails, and for everything that is not asynchronous, a flag has the fallback that the
+ *   caller gives. Nothing doubtful is ever served, at the price that flags fall back to their safe value when both the
+ *   cluster and the database are in trouble, and that each such time costs a load of the whole table.
+ */
+export type WhenStale = 'serve' | 'bypass' | 'flush';
+
+const WHEN_STALE: readonly WhenStale[] = ['serve', 'bypass', 'flush'];
+
 export interface FeatureFlagsOptions {
   /** A Postgres database, `postgres://user:password@host/name`. Instead of `file`. */
   databaseUrl?: string;
@@ -19,6 +34,20 @@ export interface FeatureFlagsOptions {
   retryMinMs?: number;
   /** The longest pause between two tries. @default 5000 */
   retryMaxMs?: number;
+  /** What reads are answered with while the copy may be out of date: see {@link WhenStale}. @default 'serve' */
+  whenStale?: WhenStale;
+  /**
+   * How long `read` waits for the database while the copy may be out of date, its turn included, in milliseconds. Longer rides
+   * out a slow database, and keeps requests waiting. @default 1000
+   */
+  staleReadTimeoutMs?: number;
+  /**
+   * Reads of single flags that are under way at the same time, for the whole process. All who ask for one flag share a read.
+   * The database's pool has 4 connections; what is left of them serves loads and writes. @default 2
+   */
+  maxStaleReads?: number;
+  /** Calls of `read` that may wait for the database at the same time; further ones are answered as if it had failed. @default 1000 */
+  maxStaleReaders?: number;
   /** Where time comes from. @default the system's clock */
   clock?: Clock;
   /** Where chance comes from. @default the system's random source */
@@ -39,6 +68,10 @@ export const DEFAULT_FEATURE_FLAGS_OPTIONS = {
   reloadSpreadMs: 500,
   retryMinMs: 200,
   retryMaxMs: 5_000,
+  whenStale: 'serve',
+  staleReadTimeoutMs: 1_000,
+  maxStaleReads: 2,
+  maxStaleReaders: 1_000,
 } as const;
 
 /** Checks and completes the options; throws one error that names every problem. */
@@ -60,7 +93,14 @@ export function resolveFeatureFlagsOptions(options: FeatureFlagsOptions): Resolv
     problems.push('databaseUrl must begin with postgres:// or postgresql://');
   }
   if (file === '') problems.push('file must not be empty');
-  for (const name of ['reloadSpreadMs', 'retryMinMs', 'retryMaxMs'] as const) {
+  if (!WHEN_STALE.includes(resolved.whenStale)) {
+    problems.push(`whenStale must be one of ${WHEN_STALE.join(', ')}`);
+  }
+  for (const name of ['maxStaleReads', 'maxStaleReaders'] as const) {
+    const isCount = Number.isInteger(resolved[name]) && resolved[name] >= 1 && resolved[name] <= 100_000;
+    if (!isCount) problems.push(`${name} must be a whole number between 1 and 100000`);
+  }
+  for (const name of ['reloadSpreadMs', 'retryMinMs', 'retryMaxMs', 'staleReadTimeoutMs'] as const) {
     if (!(resolved[name] >= 0 && resolved[name] <= 3_600_000)) problems.push(`${name} must be between 0 and 3600000`);
   }
   if (problems.length > 0) {

@@ -56,6 +56,29 @@ describe('FlagCache', () => {
     expect(cache.get('a')).toMatchObject({ version: 4 });
   });
 
+  it('keeps the versions of what it dropped: the same may come back, nothing older', () => {
+    const cache = new FlagCache();
+    cache.load([record('a', 3), record('b', 1)]);
+    cache.drop();
+    expect([cache.list(), cache.record('a'), cache.isEmpty, cache.size]).toEqual([[], undefined, true, 2]);
+    expect(cache.load([record('a', 2), record('b', 1)])).toEqual([record('b', 1)]);
+    expect(cache.apply(record('a', 3))).toBe(true);
+    expect(cache.apply(record('a', 2))).toBe(false);
+    expect(cache.size).toBe(2);
+  });
+
+  it('answers a read of one key with the newest that is known, and refuses one older than what it dropped', () => {
+    const cache = new FlagCache();
+    expect(cache.take('a', undefined)).toBeUndefined();
+    expect(cache.take('a', record('a', 2))).toEqual(record('a', 2));
+    expect(cache.take('a', record('a', 1))).toEqual(record('a', 2));
+    expect(cache.take('a', undefined)).toEqual(record('a', 2));
+    cache.drop();
+    expect(() => cache.take('a', record('a', 1))).toThrow(/version 2/);
+    expect(() => cache.take('a', undefined)).toThrow(/version 2/);
+    expect(cache.take('a', record('a', 2))).toEqual(record('a', 2));
+  });
+
   it('takes the names of object members for ordinary keys', () => {
     const cache = new FlagCache();
     for (const key of ['__proto__', 'constructor', 'toString']) {
@@ -80,15 +103,18 @@ describe('FlagCache', () => {
       deleted: fc.boolean(),
     });
     /** What a copy hears: the event of write number n, or a load that read the table after n writes. */
-    const heard = fc.record({ load: fc.boolean(), at: fc.nat() });
+    const heard = fc.record({ load: fc.boolean(), at: fc.nat(), drop: fc.boolean() });
     fc.assert(
       fc.property(fc.array(write, { maxLength: 30 }), fc.array(heard, { maxLength: 80 }), (writes, hears) => {
         const { events, tables } = replay(writes);
         const cache = new FlagCache();
-        for (const { load, at } of hears) {
+        for (const { load, at, drop } of hears) {
+          if (drop && at % 7 === 0) cache.drop();
           if (load) cache.load(tables[at % tables.length]!.values());
           else if (events.length > 0) cache.apply(events[at % events.length]!);
         }
+        // What was dropped is loaded anew; without a drop that is not needed.
+        if (hears.some(({ at, drop }) => drop && at % 7 === 0)) cache.load(tables.at(-1)!.values());
         // However late, each write is heard of at last: by its own event or, here and there, only by a load.
         const missed = events.filter(
           (_, index) => !hears.some(({ load, at }) => !load && at % events.length === index),

@@ -10,18 +10,46 @@ import { type Flag, type FlagRecord, flagOf } from './flag.js';
 export class FlagCache {
   // A Map: flag keys are foreign text, and on an object `__proto__` would be one too many.
   readonly #records = new Map<string, FlagRecord>();
+  /**
+   * The versions of rows that were dropped. Without them a load that began before the drop could bring back a value older
+   * than one that was held.
+   */
+  readonly #dropped = new Map<string, number>();
 
-  /** Rows held, deleted ones included. */
+  /** Keys known, deleted and dropped ones included. */
   get size(): number {
-    return this.#records.size;
+    return this.#records.size + this.#dropped.size;
   }
 
-  /** Takes the record if it is newer than what is held for its key. Returns whether it was. */
+  /** Whether any row is held. */
+  get isEmpty(): boolean {
+    return this.#records.size === 0;
+  }
+
+  /** Takes the record if it is newer than what is held for its key, or not older than what was dropped. Returns whether it was. */
   apply(record: FlagRecord): boolean {
-    const held = this.#records.get(record.key);
-    if (held !== undefined && held.version >= record.version) return false;
+    if (this.#isOutdated(record)) return false;
+    this.#dropped.delete(record.key);
     this.#records.set(record.key, record);
     return true;
+  }
+
+  /** Lets go of all rows, and keeps their versions. */
+  drop(): void {
+    for (const [key, { version }] of this.#records) this.#dropped.set(key, version);
+    this.#records.clear();
+  }
+
+  /**
+   * Takes what a read of one key found, and returns the newest that is known of it: an event may have come while the read
+   * was running. Undefined is a key that nobody ever made.
+   * @throws Error when a newer version than the one found was known, and has been dropped
+   */
+  take(key: string, found: FlagRecord | undefined): FlagRecord | undefined {
+    if (found !== undefined) this.apply(found);
+    const floor = this.#dropped.get(key);
+    if (floor !== undefined) throw new Error(`version ${floor} is known, the database told of an older one`);
+    return this.#records.get(key);
   }
 
   /**
@@ -39,6 +67,12 @@ export class FlagCache {
 
   get(key: string): Flag | undefined {
     return flagOf(this.#records.get(key));
+  }
+
+  #isOutdated({ key, version }: FlagRecord): boolean {
+    const held = this.#records.get(key);
+    if (held !== undefined) return held.version >= version;
+    return (this.#dropped.get(key) ?? 0) > version;
   }
 
   /** All flags that are not deleted, by key. */

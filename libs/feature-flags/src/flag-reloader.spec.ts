@@ -82,7 +82,7 @@ describe('FlagReloader', () => {
     const { clock, reloader, loads } = setting;
     setting.load = () => Promise.reject(new Error('no database'));
     await reloader.start('not loaded yet');
-    expect(reloader.reasons).toEqual(['not loaded yet', 'loading failed: no database']);
+    expect(reloader.reasons).toEqual(['not loaded yet', 'load-failed: no database']);
     await clock.advance(60_000);
     const pauses = loads.slice(1).map((at, index) => at - loads[index]!);
     expect(pauses.slice(0, 6)).toEqual([75, 150, 300, 600, 750, 750]);

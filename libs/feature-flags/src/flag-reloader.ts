@@ -101,7 +101,7 @@ export class FlagReloader {
   /** Notes the failure; returns how long to wait before the next try. */
   #failed(error: unknown): number {
     this.#failures++;
-    this.#failure = `loading failed: ${describeError(error)}`;
+    this.#failure = `load-failed: ${describeError(error)}`;
     const pauseMs = retryPause(this.#failures, this.options);
     if (!this.#stopped) {
       this.port.warn(`${this.#failure}; next try (number ${this.#failures + 1}) in ${Math.round(pauseMs)} ms`);

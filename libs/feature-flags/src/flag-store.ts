@@ -39,6 +39,12 @@ export class FlagStore {
     return rows.map(recordOf);
   }
 
+  /** The row of a key, also when it is deleted; undefined when it was never made. */
+  async one(key: string): Promise<FlagRecord | undefined> {
+    const row = await this.database.run((dataSource) => dataSource.getRepository(FlagEntity).findOneBy({ key }));
+    return row === null ? undefined : recordOf(row);
+  }
+
   /** Makes or changes a flag; resolves once that is committed. */
   async put(key: string, { enabled, description }: FlagInput): Promise<FlagWrite> {
     const now = this.options.clock.wallNow();

@@ -4,7 +4,8 @@ export {
   DEFAULT_FEATURE_FLAGS_OPTIONS,
   type FeatureFlagsOptions,
   type FlagDatabaseLocation,
+  type WhenStale,
 } from './feature-flags.options.js';
-export { FeatureFlagsService, type FlagsStatus } from './feature-flags.service.js';
+export { FeatureFlagsService, type FlagReading, type FlagsStatus } from './feature-flags.service.js';
 export type { Flag, FlagChanged, FlagRecord } from './flag.js';
 export { type FlagInput, FlagStore, type FlagWrite } from './flag-store.js';

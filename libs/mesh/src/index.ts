@@ -1,7 +1,7 @@
 export { decode } from './codec/decode.js';
 export { encode } from './codec/encode.js';
 export { ClusterError, type ClusterErrorCode, ClusterOptionsError, ProtocolError } from './errors.js';
-export type { Freshness } from './freshness.js';
+export { type Freshness, type FreshnessKind, freshnessKind } from './freshness.js';
 export type { Gap, GapReason, Member, MemberEvent, MemberMetadata, MemberStatus } from './membership/member.js';
 export { Mesh, type MeshEnvironment } from './mesh.js';
 export {

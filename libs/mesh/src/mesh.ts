@@ -108,6 +108,7 @@ export class Mesh implements LinkOwner {
   private ownAddress: PeerAddress;
   private ownMember: Member | undefined;
   private readonly readyChecks = new Set<() => void>();
+  private leftAt: number | undefined;
   private phase: 'new' | 'starting' | 'running' | 'leaving' | 'left' = 'new';
 
   constructor(
@@ -299,6 +300,8 @@ export class Mesh implements LinkOwner {
   freshness(): Freshness {
     return judgeFreshness(
       {
+        startedAt: this.startedAt,
+        leftAt: this.leftAt,
         unanswered: this.discovery?.unanswered ?? this.options.discovery.map(({ name }) => name),
         peers: [...this.membership.peers].filter((peer) => peer.isExpected),
         unproven: this.reach?.unproven() ?? [],
@@ -363,6 +366,7 @@ export class Mesh implements LinkOwner {
     const withdrawn = this.discovery?.stop();
     if (wasRunning) await this.farewell.drain(this.options.limits.leaveTimeoutMs);
     this.phase = 'left';
+    this.leftAt = this.clock.now();
     this.ownMember = undefined;
     this.heartbeats.close();
     this.view.close();
@@ -462,7 +466,8 @@ export class Mesh implements LinkOwner {
     if (previous !== undefined) previous.reject({ code: 'duplicate-link', text: 'replaced by a newer link' });
     this.reach?.noteBound(link);
     this.greet(link, peer);
-    peer.learnHead(link.hello.head, now);
+    // A HELLO may be older than it looks: what follows it will tell what it proves.
+    peer.learnHead(link.hello.head, Number.NEGATIVE_INFINITY);
     // Both ends learn the round trip: it tells when an acknowledgement is late.
     this.heartbeats.ping(link);
     link.pump();

@@ -6,6 +6,8 @@ export {
   type DetourStats,
   type DialStats,
   type Freshness,
+  type FreshnessKind,
+  freshnessKind,
   type Gap,
   type GapReason,
   type LinkStats,

@@ -35,6 +35,24 @@ describe('a lane', () => {
     expect(lane.isIdle).toBe(true);
   });
 
+  it('is behind also while a handler works off what waited, and asks', async () => {
+    const lane = makeLane();
+    const first = item();
+    const seen: (number | undefined)[] = [];
+    now = 1_000;
+    lane.offer(first);
+    for (const since of [2_000, 3_000]) {
+      now = since;
+      lane.offer({ bytes: 1, run: () => void seen.push(lane.behindSince) });
+    }
+    now = 9_000;
+    first.finish();
+    await first.run();
+    await Promise.resolve();
+    expect(seen).toEqual([2_000, 3_000]);
+    expect(lane.behindSince).toBeUndefined();
+  });
+
   it('is full by count and by bytes of what waits', () => {
     const byCount = makeLane();
     for (const each of [item(), item()]) byCount.offer(each);

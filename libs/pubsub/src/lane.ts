@@ -24,7 +24,7 @@ export class Lane {
   private first = 0;
   private waitingBytes = 0;
   private isBusy = false;
-  /** Since when the item that is pending is here; undefined while none is. */
+  /** Since when the item that runs, or is pending, is here; undefined while none is, and for one that runs without having waited. */
   private pendingSince: number | undefined;
 
   constructor(
@@ -85,9 +85,10 @@ export class Lane {
   }
 
   private readonly goOn = (): void => {
-    this.pendingSince = undefined;
     for (;;) {
       const next = this.waiting[this.first];
+      // Also while it runs: a handler that asks whether all is fresh may be working off a backlog itself.
+      this.pendingSince = next?.since;
       if (next === undefined) {
         this.isBusy = false;
         break;

@@ -53,6 +53,16 @@ export function behavesAsAStore(location: () => Partial<FeatureFlagsOptions>): v
     });
   });
 
+  it('finds one row by its key, also a deleted one, and none that was never made', async () => {
+    const store = open(location());
+    await store.put('single', { enabled: true, description: 'x' });
+    expect(await store.one('single')).toMatchObject({ enabled: true, description: 'x', version: 1, deleted: false });
+    await store.delete('single');
+    expect(await store.one('single')).toMatchObject({ version: 2, deleted: true });
+    expect(await store.one('none')).toBeUndefined();
+    expect(await store.one("'; DROP TABLE feature_flags; --")).toBeUndefined();
+  });
+
   it('has nothing to delete where there is no flag, or no more', async () => {
     const store = open(location());
     expect(await store.delete('none')).toBeUndefined();

@@ -85,7 +85,7 @@ export class FlagWriter {
    */
   #announceLater(key: string): void {
     this.flags
-      .reload(`the database did not say what became of a change to ${key}`)
+      .reload(`unknown-write: the database did not say what became of a change to ${key}`)
       .then(() => {
         const record = this.flags.record(key);
         if (record !== undefined) this.cluster.publish('flag.changed', record);

@@ -15,7 +15,7 @@ function reader(states: Record<string, boolean>, stale = false): FlagsReader {
     list: () => list,
     get,
     isEnabled: (key, fallback = false) => get(key)?.enabled ?? fallback,
-    status: () => ({ stale, reasons: [], loadedAt: null }),
+    status: () => ({ stale, reasons: stale ? ['gap: changes made by api-1'] : [], loadedAt: null }),
   };
 }
 
@@ -27,6 +27,7 @@ describe('pageState', () => {
       newPricing: false,
       checkoutV2: false,
       stale: false,
+      doubts: [],
       servedBy: 'landing-1',
       flags: [],
       flagsNotShown: 0,
@@ -36,6 +37,7 @@ describe('pageState', () => {
   it('follows the flags', () => {
     const state = pageState(reader({ 'promo-banner': true, 'new-pricing': true, 'checkout-v2': false }, true), 'x');
     expect(state).toMatchObject({ promoBanner: true, newPricing: true, checkoutV2: false, stale: true });
+    expect(state.doubts).toEqual([expect.stringContaining('A change may have passed us by')]);
   });
 
   it.each([

@@ -8,6 +8,7 @@ const plain: PageState = {
   newPricing: false,
   checkoutV2: false,
   stale: false,
+  doubts: [],
   servedBy: 'landing-1',
   flags: [],
   flagsNotShown: 0,
@@ -40,7 +41,9 @@ describe('Templates', () => {
   it('says which replica served it, and whether it may be out of date', () => {
     expect(templates.page(plain)).toContain('landing-1');
     expect(templates.page(plain)).not.toContain('may be out of date');
-    expect(templates.page({ ...plain, stale: true })).toContain('may be out of date');
+    const page = templates.page({ ...plain, stale: true, doubts: ['One thing.', 'Another <thing>.'] });
+    expect(page).toContain('<summary>This page may be out of date</summary>');
+    expect(page).toContain('<li>One thing.</li><li>Another &lt;thing&gt;.</li>');
   });
 
   it('escapes what comes from outside', () => {

@@ -94,7 +94,7 @@ export class Inbox {
 
   onHeartbeat(link: Link, peer: Peer, type: number, beat: Heartbeat): void {
     const now = this.clock.now();
-    this.learn(peer, beat, now);
+    this.learn(peer, beat);
     link.noteAcknowledged(peer.acknowledged, now);
     if (type === FRAME_PING) this.heartbeats.pong(link, beat.id);
     else if (beat.id !== 0) link.notePong(beat.id, now);
@@ -107,7 +107,7 @@ export class Inbox {
   onRelayed(peer: Peer, start: number, bytes: Buffer, framesStart: number, end: number): boolean {
     let next = start;
     forEachFrame(bytes, framesStart, end, (type, from, to) => {
-      if (type === FRAME_PONG) this.learn(peer, readHeartbeat(bytes, from, to), this.clock.now());
+      if (type === FRAME_PONG) this.learn(peer, readHeartbeat(bytes, from, to));
       else if (type === FRAME_CONFIRM) {
         const { seq, outcome } = readConfirm(bytes, from, to);
         this.sink.onConfirm(peer.member, seq, outcome);
@@ -163,10 +163,12 @@ export class Inbox {
     return to + 1;
   }
 
-  private learn(peer: Peer, beat: Heartbeat, now: number): void {
+  private learn(peer: Peer, beat: Heartbeat): void {
     const { head } = this.owner;
     peer.nextMs = boundedNextMs(beat.nextMs);
-    peer.learnHead(beat.head, now);
+    peer.stamp = beat.stamp;
+    // Dated by what it echoes, not by its arrival: it may have lain in a socket while we stood still, or behind seconds of data.
+    peer.learnHead(beat.head, this.heartbeats.stamps.timeOf(beat.echo) ?? Number.NEGATIVE_INFINITY);
     if (beat.ack > head) throw new ProtocolError(`the peer acknowledges ${beat.ack} of ${head} publications`);
     if (beat.ack <= peer.acknowledged) return;
     peer.acknowledged = beat.ack;

@@ -21,13 +21,15 @@ export type DialOutcome =
   | 'duplicate-link'
   | 'busy';
 
-/** Outcomes that prove that no peer of ours listens there, until a later dial says otherwise. */
+/**
+ * Outcomes that prove that no peer of ours listens there, until a later dial says otherwise. Not `version`: that is a member
+ * of our own cluster, which publishes what we cannot hear.
+ */
 export const PROVEN_EMPTY: ReadonlySet<DialOutcome> = new Set<DialOutcome>([
   'refused',
   'left',
   'self',
   'cluster',
-  'version',
   'unauthenticated',
   'foreign',
   'unresolved',
@@ -48,14 +50,20 @@ export class DialTarget {
   /** Whom we found there last, or whom another member says is there. */
   owner: string | undefined;
   outcome: DialOutcome = 'new';
+  /** When it was last known whether a peer of ours is there, or first heard of. Monotonic milliseconds. */
+  knownAt: number;
   /** Failures in a row. */
   attempts = 0;
   /** Not dialled before this monotonic time. */
   notBefore = 0;
   isDialling = false;
 
-  constructor(readonly address: PeerAddress) {
+  constructor(
+    readonly address: PeerAddress,
+    now: number,
+  ) {
     this.key = addressKey(address);
+    this.knownAt = now;
   }
 }
 
@@ -95,7 +103,7 @@ export class Dialer {
     let target = this.targets.get(key);
     if (target === undefined) {
       if (this.targets.size >= MAX_TARGETS) return undefined;
-      target = new DialTarget(address);
+      target = new DialTarget(address, this.clock.now());
       this.targets.set(key, target);
     }
     return target;
@@ -143,15 +151,18 @@ export class Dialer {
 
   /** A dial that led to nothing, at any stage: the next one waits. */
   noteFailure(target: DialTarget, outcome: DialOutcome): void {
+    const now = this.clock.now();
     target.outcome = outcome;
+    if (PROVEN_EMPTY.has(outcome)) target.knownAt = now;
     target.attempts++;
     const limits = REJECTIONS.has(outcome) ? RETRY_REJECTED : outcome === 'reset' ? RETRY_RESET : RETRY;
-    target.notBefore = this.clock.now() + backoffMs(target.attempts, limits, this.random.next());
+    target.notBefore = now + backoffMs(target.attempts, limits, this.random.next());
   }
 
   /** A link at this address broke, or lost against another: dial at once if one is wanted. */
   noteEnded(target: DialTarget, outcome: 'closed' | 'duplicate-link'): void {
     target.outcome = outcome;
+    target.knownAt = this.clock.now();
     target.notBefore = 0;
   }
 

@@ -162,11 +162,11 @@ export class Reach implements DialerOwner {
   /** Addresses that discovery lists, at which no peer is known: known ones are judged by their own proof. */
   unproven(): UnprovenAddress[] {
     const unproven: UnprovenAddress[] = [];
-    for (const { key, owner, listedBy, outcome } of this.dialer) {
+    for (const { key, owner, listedBy, outcome, knownAt } of this.dialer) {
       if (listedBy === undefined || owner === this.owner.incarnation) continue;
       const peer = owner === undefined ? undefined : this.membership.peers.get(owner);
       if (peer?.isExpected === true || (peer === undefined && this.isLinkedAt(key))) continue;
-      unproven.push({ address: key, strategy: listedBy, outcome });
+      unproven.push({ address: key, strategy: listedBy, outcome, since: knownAt });
     }
     return unproven;
   }

@@ -4,6 +4,7 @@ import { heartbeatFrame } from '../protocol/control-frames.js';
 import { FRAME_PING, FRAME_PONG } from '../protocol/frame.js';
 import type { Peer } from '../membership/peer.js';
 import type { Link } from './link.js';
+import { Stamps } from './stamps.js';
 import { heartbeatIntervalMs, INTERVAL_JITTER, silenceLimitMs } from './liveness.js';
 
 /** How often all links are looked at. Finer than any interval, coarse enough to cost nothing. */
@@ -16,6 +17,9 @@ const AFTERMATH_MS = 1_000;
 const ACK_DELAY_MS = 50;
 /** ... or once this many gathered. */
 const ACK_EVERY = 256;
+
+/** What is said to a peer that is not known yet. */
+const NOBODY = { last: 0, stamp: 0 };
 
 export interface HeartbeatsOwner {
   boundLinks(): ReadonlySet<Link>;
@@ -30,6 +34,8 @@ export class Heartbeats {
   private ticking: Timer | undefined;
   private ackTimer: Timer | undefined;
   private isAckDue = false;
+  /** What dates the heartbeats of others. */
+  readonly stamps = new Stamps();
   private isClosed = false;
   private tickedAt = Number.POSITIVE_INFINITY;
   private stalledAt = Number.NEGATIVE_INFINITY;
@@ -103,11 +109,19 @@ export class Heartbeats {
 
   /** A PONG that answers nothing, for a peer that is reached by way of another one. */
   unsolicited(peer: Peer): Buffer {
-    return this.frame(FRAME_PONG, 0, peer.last, Math.ceil(this.intervalMs));
+    return this.frame(FRAME_PONG, 0, peer, Math.ceil(this.intervalMs));
   }
 
-  private frame(type: typeof FRAME_PING | typeof FRAME_PONG, id: number, ack: number, nextMs: number): Buffer {
-    return heartbeatFrame(type, { id, head: this.owner.head, ack, nextMs, viewVersion: this.owner.viewVersion });
+  private frame(
+    type: typeof FRAME_PING | typeof FRAME_PONG,
+    id: number,
+    peer: Peer | undefined,
+    nextMs: number,
+  ): Buffer {
+    const { head, viewVersion } = this.owner;
+    const stamp = this.stamps.say(this.clock.now());
+    const { last: ack, stamp: echo } = peer ?? NOBODY;
+    return heartbeatFrame(type, { id, head, ack, nextMs, viewVersion, stamp, echo });
   }
 
   private send(link: Link, type: typeof FRAME_PING | typeof FRAME_PONG, id: number): void {
@@ -115,9 +129,8 @@ export class Heartbeats {
     const ownMs = Math.ceil(this.intervalMs);
     // Who is pinged speaks as often as the dialler pings, however few links it has itself.
     const nextMs = link.isDialled ? ownMs : Math.max(ownMs, link.peer?.nextMs ?? 0);
-    const ack = link.peer?.last ?? 0;
     link.unacknowledged = 0;
-    link.send(this.frame(type, id, ack, nextMs));
+    link.send(this.frame(type, id, link.peer, nextMs));
   }
 
   private tick(): void {

@@ -43,6 +43,28 @@ describe('the freshness of a peer', () => {
   });
 });
 
+describe('a head that comes late on another link', () => {
+  it('proves nothing when a newer one is known that was not reached', () => {
+    const p = peer();
+    p.last = 50;
+    p.learnHead(100, 1_000);
+    p.learnHead(50, 9_000);
+    expect(p.freshAt).toBe(0);
+    p.last = 100;
+    p.proveFreshness();
+    expect(p.freshAt).toBe(1_000);
+  });
+
+  it('proves nothing when more is there than it speaks of, and takes nothing back', () => {
+    const p = peer();
+    p.last = 100;
+    p.learnHead(100, 5_000);
+    p.learnHead(50, 9_000);
+    p.learnHead(100, 4_000);
+    expect(p.freshAt).toBe(5_000);
+  });
+});
+
 describe('the member that users see', () => {
   it('is one frozen object until something changes', () => {
     const p = peer();

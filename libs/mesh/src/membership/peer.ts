@@ -37,6 +37,8 @@ export class Peer {
   hasStarted = false;
   /** The head at first contact: what is at or below it happened before we met. */
   metHead = 0;
+  /** The last mark of its time that we heard, to be given back. */
+  stamp = 0;
   /** The highest head that it told. */
   toldHead = 0;
   /** Whether a link with it was ever bound: otherwise it has nothing of ours, unless others carried it. */
@@ -136,11 +138,13 @@ export class Peer {
     return this.status === 'up' || this.status === 'suspect' || this.status === 'heard-of';
   }
 
-  /** It told its head at `at`: fresh if we have reached it, otherwise once we do. */
+  /** It told its head at `at`, at the earliest: fresh if we have reached it, otherwise once we do. */
   learnHead(head: number, at: number): void {
     this.toldHead = Math.max(this.toldHead, head);
+    // Older than what is known: it came on another link, and says nothing about now.
+    if (head < this.last || head < (this.newestUnproven?.head ?? 0)) return;
     if (this.last >= head) {
-      this.freshAt = at;
+      this.freshAt = Math.max(this.freshAt, at);
       this.oldestUnproven = this.newestUnproven = undefined;
       return;
     }

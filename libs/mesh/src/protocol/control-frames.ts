@@ -26,6 +26,9 @@ export interface Heartbeat {
   readonly nextMs: number;
   /** Changes with the sender's VIEW. */
   readonly viewVersion: number;
+  /** A mark of the sender's time, and the last one of the receiver's that it heard: this was said after that. 0 is none. */
+  readonly stamp: number;
+  readonly echo: number;
 }
 
 /** What became of a publication that asked for confirmation. */
@@ -65,7 +68,7 @@ export const confirmFrame = (seq: number, outcome: ConfirmOutcome): Buffer =>
   numbersFrame(FRAME_CONFIRM, [seq, CONFIRM_OUTCOMES.indexOf(outcome)]);
 
 export const heartbeatFrame = (type: typeof FRAME_PING | typeof FRAME_PONG, beat: Heartbeat): Buffer =>
-  numbersFrame(type, [beat.id, beat.head, beat.ack, beat.nextMs, beat.viewVersion]);
+  numbersFrame(type, [beat.id, beat.head, beat.ack, beat.nextMs, beat.viewVersion, beat.stamp, beat.echo]);
 
 /** The one number of START or SKIP. */
 export function readNumber(bytes: Buffer, start: number, end: number): number {
@@ -101,5 +104,7 @@ export function readHeartbeat(bytes: Buffer, start: number, end: number): Heartb
     ack: reader.next(),
     nextMs: reader.next(),
     viewVersion: reader.nextOrZero(),
+    stamp: reader.nextOrZero(),
+    echo: reader.nextOrZero(),
   };
 }

@@ -220,6 +220,8 @@ function classifyDialError(error: NodeJS.ErrnoException): DialFailure {
   const code = first.code ?? '';
   const known = FAILURE_KINDS[code];
   if (known !== undefined) return { kind: known, message: code };
+  // An error of this host's own, such as no file descriptors left: it says nothing about who is there. EPROTO is TLS's.
+  if (first.errno !== undefined && code !== 'EPROTO') return { kind: 'unreachable', message: code };
   if (/ALERT/.test(code)) return { kind: 'unauthenticated', message: 'it holds another cookie' };
   return { kind: 'foreign', message: printable(code === '' ? first.message : code) };
 }

@@ -1,0 +1,52 @@
+/** The bytes that docs/protocol.md shows are those that the sources write. */
+import { describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { PublicationLog } from '../../libs/mesh/src/log/publication-log.js';
+import { byeFrame, gapFrame, heartbeatFrame, startFrame } from '../../libs/mesh/src/protocol/control-frames.js';
+import * as frames from '../../libs/mesh/src/protocol/frame.js';
+
+const paper = readFileSync('docs/protocol.md', 'utf8');
+/** As one line of pairs: the paper breaks and spaces them for its readers. */
+const shown = paper.replace(/\s+/g, ' ');
+const hex = (bytes: Buffer): string => bytes.toString('hex').replace(/..(?=.)/g, '$& ');
+
+function firstFrame(topic: string, payload: unknown, wallNow: number): Buffer {
+  const limits = {
+    windowBytes: 1 << 20,
+    windowMs: 1_000,
+    keptBytes: 0,
+    keptMs: 0,
+    maxFrameBytes: 1 << 20,
+    maxDirected: 1,
+  };
+  const log = new PublicationLog(limits);
+  const cursor = log.cursorAt(1);
+  log.append(Buffer.from(topic), payload, 0, wallNow, 0);
+  const slice = log.next(cursor, 'x', 1 << 20, 1 << 20);
+  if (slice?.kind !== 'records') throw new Error('A log that was written to has no record.');
+  return slice.bytes;
+}
+
+describe('docs/protocol.md', () => {
+  it('shows frames byte by byte as they are', () => {
+    for (const bytes of [
+      firstFrame('flag.changed', { key: 'checkout', enabled: true }, 0x019ab697e800),
+      startFrame(1),
+      gapFrame(300, 'window', 42),
+      heartbeatFrame(frames.FRAME_PING, { id: 1, head: 300, ack: 12, nextMs: 1_250, viewVersion: 2 }),
+      byeFrame(300, 0),
+    ]) {
+      expect(shown).toContain(hex(bytes));
+    }
+  });
+
+  it('has a row for every frame, with its number', () => {
+    const known = Object.entries(frames).filter(
+      (entry): entry is [string, number] => /^FRAME_(?!HEADER)/.test(entry[0]) && typeof entry[1] === 'number',
+    );
+    expect(known.length).toBeGreaterThan(10);
+    for (const [name, type] of known) {
+      expect(paper).toMatch(new RegExp(`^\\| ${type}\\s+\\| ${name.slice('FRAME_'.length)}\\s+\\|`, 'm'));
+    }
+  });
+});
