@@ -15,9 +15,22 @@ export interface NodeEvent {
   readonly reason?: string;
   readonly missed?: number;
   readonly message?: string;
+  /** For a gap of a slow handler: how many events it had handled. */
+  readonly handled?: number;
+  /** For the `goodbye` of the process itself: the last counter that its loop published. */
+  readonly last?: number;
+}
+
+export interface Stats {
+  readonly links: readonly {
+    readonly member: { readonly name: string; readonly incarnation: string };
+    readonly isDialled: boolean;
+  }[];
 }
 
 export interface HeardStream {
+  /** The first and the last counter. */
+  readonly first: number;
   readonly last: number;
   readonly count: number;
   readonly missed: number;
@@ -31,7 +44,14 @@ interface Answer {
   readonly error?: string;
 }
 
-type Discovery = readonly (readonly ['static', readonly { host: string; port: number }[]] | readonly ['dns', object])[];
+type Discovery = readonly (
+  readonly ['static', readonly { host: string; port: number }[]] | readonly ['dns', object] | readonly ['gated']
+)[];
+
+interface Cpu {
+  readonly user: number;
+  readonly system: number;
+}
 
 /** Wall time with the precision of the monotonic clock: comparable between processes of one host. */
 export const wallMs = (): number => performance.timeOrigin + performance.now();
@@ -46,14 +66,19 @@ export class NodeProcess {
   port = 0;
   listeningAt = 0;
   readyAt = 0;
+  readonly forkedAt: number;
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   private nextId = 1;
 
-  private constructor(readonly name: string) {
+  private constructor(
+    readonly name: string,
+    script: string,
+  ) {
     NodeProcess.all.add(this);
-    const script = join(process.cwd(), 'test/processes/support/node-process.mjs');
-    this.child = fork(script, [PROJECT], { execArgv: ['--expose-gc'], serialization: 'advanced' });
+    const path = join(process.cwd(), 'test/processes/support', script);
+    this.child = fork(path, [PROJECT], { execArgv: ['--expose-gc'], serialization: 'advanced' });
+    this.forkedAt = wallMs();
     this.child.on('message', (message: Answer & NodeEvent) => this.onMessage(message));
     this.child.on('exit', (code, signal) => {
       NodeProcess.all.delete(this);
@@ -69,8 +94,8 @@ export class NodeProcess {
   }
 
   /** Only the process: its mesh is opened by {@link open}. */
-  static async spawn(name: string): Promise<NodeProcess> {
-    const node = new NodeProcess(name);
+  static async spawn(name: string, script = 'node-process.mjs'): Promise<NodeProcess> {
+    const node = new NodeProcess(name, script);
     await node.until(() => node.events.some(({ event }) => event === 'spawned'), 'the process runs');
     return node;
   }
@@ -100,6 +125,10 @@ export class NodeProcess {
     return this.child.pid!;
   }
 
+  get isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
   ask<T>(command: string, argument?: unknown): Promise<T> {
     const id = this.nextId++;
     return new Promise<T>((resolve, reject) => {
@@ -114,7 +143,7 @@ export class NodeProcess {
 
   /** Sends a signal and waits for the process to end; resolves with its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode;
+    if (!this.isRunning) return this.child.exitCode;
     const exited = once(this.child, 'exit') as Promise<[number | null]>;
     this.child.kill(signal);
     // A stopped process ends only after it goes on.
@@ -132,8 +161,27 @@ export class NodeProcess {
     return find()!;
   }
 
+  /** Waits for the process to end by itself; resolves with its exit code. */
+  async ended(timeoutMs: number): Promise<number | null> {
+    await this.until(() => !this.isRunning, 'its end', timeoutMs);
+    return this.child.exitCode;
+  }
+
   ofKind(kind: string): NodeEvent[] {
     return this.events.filter(({ event }) => event === kind);
+  }
+
+  /** What happened, without what the process itself reports: `kind name` or `kind name reason`, in order. */
+  journal(since = 0): string[] {
+    return this.events
+      .filter(({ event, at }) => at >= since && (event.startsWith('member.') || event === 'gap' || event === 'error'))
+      .map(({ event, name, reason }) => [event, name, ...(event === 'gap' ? [reason] : [])].join(' '));
+  }
+
+  /** The processor time that the process has used so far, in seconds. */
+  async cpuSeconds(): Promise<number> {
+    const { user, system } = await this.ask<Cpu>('cpu');
+    return (user + system) / 1e6;
   }
 
   async heard(): Promise<{ heard: Record<string, HeardStream>; anomalies: string[]; stampsHeard: number }> {
@@ -182,6 +230,17 @@ export async function until(
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for: ${what}`);
     await delay(5);
+  }
+}
+
+/** Waits until every node lists `count` members that are up. */
+export async function joined(nodes: readonly NodeProcess[], count = nodes.length - 1): Promise<void> {
+  for (const node of nodes) {
+    await node.until(
+      async () =>
+        (await node.ask<{ status: string }[]>('members')).filter(({ status }) => status === 'up').length === count,
+      `${count} members`,
+    );
   }
 }
 
