@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { randomFrom } from '../processes/support/random.js';
 import { freePort, NodeProcess, type Stats, until, wallMs } from '../processes/support/node-process.js';
-import { size } from './support/size.js';
+import { size } from '../processes/support/size.js';
 
 const ROUNDS = size('ROUNDS', 40, 500);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, NodeProcess, seed, type Stats, until, wallMs } from '../processes/support/node-process.js';
 import { expectIdle } from './support/idle.js';
-import { size } from './support/size.js';
+import { size } from '../processes/support/size.js';
 
 const NODES = size('NODES', 20, 50);
 const KILLED = Math.ceil(NODES / 5);

@@ -1,7 +1,7 @@
 /** A SIGTERM right behind a publication, many times, and a whole cluster restarted under load: nothing is lost. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort, joined, NodeProcess, seed, wallMs } from '../processes/support/node-process.js';
-import { size } from './support/size.js';
+import { size } from '../processes/support/size.js';
 
 const FAREWELLS = size('FAREWELLS', 12, 200);
 const ROLLING = size('ROLLING', 5, 10);

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort, joined, NodeProcess, seed, wallMs } from '../processes/support/node-process.js';
-import { size } from './support/size.js';
+import { size } from '../processes/support/size.js';
 
 const RESTARTS = size('RESTARTS', 8, 50);
 const NAMESAKE_SECONDS = size('NAMESAKE_SECONDS', 5, 60);

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { freePort, joined, NodeProcess, seed } from '../processes/support/node-process.js';
 import { expectIdle } from './support/idle.js';
-import { size } from './support/size.js';
+import { size } from '../processes/support/size.js';
 
 const MESSAGES = size('MESSAGES', 150_000, 1_000_000);
 const QUIET_SECONDS = size('QUIET_SECONDS', 12, 600);

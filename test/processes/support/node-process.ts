@@ -100,7 +100,8 @@ export class NodeProcess {
     return node;
   }
 
-  async open(discovery: Discovery, options: Record<string, unknown> = {}): Promise<void> {
+  /** @param rest what the script of the process wants to know besides */
+  async open(discovery: Discovery, options: Record<string, unknown> = {}, rest: object = {}): Promise<void> {
     const result = await this.ask<{
       address: { port: number };
       incarnation: string;
@@ -109,6 +110,7 @@ export class NodeProcess {
     }>('start', {
       options: { name: this.name, cookie: COOKIE, listen: { host: '127.0.0.1', port: 0 }, ...options },
       discovery,
+      ...rest,
     });
     this.port = result.address.port;
     this.incarnation = result.incarnation;
