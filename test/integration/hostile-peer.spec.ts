@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { FRAME_GAP, FRAME_REJECT, FRAME_SKIP, FRAME_START, FRAME_VIEW } from '../../libs/mesh/src/protocol/frame.js';
 import { encode } from '../../libs/mesh/src/codec/encode.js';
-import { FakePeer, frame, numbers, publication, serves } from './fake-peer.js';
+import { FakePeer, frame, numbers, publication, publicationOf, serves } from './fake-peer.js';
 import { closeAll, freePort, startNode, until } from './support.js';
 import type { MeshNode } from 'rookery/mesh';
 
@@ -55,6 +55,33 @@ describe('an authenticated peer', () => {
     peer.write(...frames());
     await until(() => peer.isEnded, 'a closed link');
     expect(told.filter((what) => what !== 'up' && what !== 'suspect')).toEqual([]);
+  });
+
+  it.each([
+    ['a payload that is cut off', Buffer.from([0x92, 0x01])],
+    ['bytes behind the payload', Buffer.from([0x01, 0x02])],
+    ['a list that claims four billion entries', Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])],
+    ['an extension that nobody knows', Buffer.from([0xd4, 0x7f, 0x00])],
+    ['no payload at all', Buffer.alloc(0)],
+  ])('is heard on after %s: that is one gap of one in its place', async (_what, payload) => {
+    const node = await startNode('a', [await freePort()]);
+    const told = watch(node);
+    const elsewhere: unknown[] = [];
+    node.subscribeGap('other', (gap) => elsewhere.push(gap));
+    const peer = await fake(node);
+    await peer.shakeHands(node.self.incarnation);
+    peer.write(
+      numbers(FRAME_START, 1),
+      serves(),
+      publication('t', 'before'),
+      publicationOf('t', payload),
+      publication('t', 'behind'),
+    );
+    await until(() => told.includes('behind'), 'what stands behind it');
+    expect(told).toEqual(['up', 'before', ['undecodable', 1], 'behind']);
+    expect(elsewhere).toEqual([]);
+    expect(node.stats().links).toHaveLength(1);
+    expect(node.stats().links[0]!.received).toBe(3);
   });
 
   it('whose link was replaced after numbers for others is owed the gap in full', async () => {
