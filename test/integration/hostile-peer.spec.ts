@@ -105,6 +105,25 @@ describe('an authenticated peer', () => {
     expect(told).toEqual(['up', ['window', 3], 9]);
   });
 
+  it('that is believed only about the link it chose last, in whatever order its words are read', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const told = watch(node);
+    // The lower incarnation decides: it began on the first link, then on the second, and gave the first one up.
+    const lower = '0000000000000000';
+    const [first, second] = [await fake(node, lower), await fake(node, lower)];
+    await first.shakeHands(node.self.incarnation);
+    await second.shakeHands(node.self.incarnation);
+    second.write(numbers(FRAME_START, 1), serves(), publication('t', 'chosen'));
+    await until(() => told.includes('chosen'), 'something on the chosen link');
+    const overruled = frame(FRAME_REJECT, encode({ code: 'duplicate-link', text: 'replaced by a newer link' }));
+    first.write(numbers(FRAME_START, 1), serves(), publication('t', 'overruled'), overruled);
+    await until(() => first.isEnded, 'the end of the first link');
+    second.write(publication('t', 'still chosen'));
+    await until(() => told.includes('still chosen'), 'more on the chosen link');
+    expect(told).toEqual(['up', 'chosen', 'still chosen']);
+    expect(second.isEnded).toBe(false);
+  });
+
   it('that tells of thousands of dead addresses keeps nobody from working', async () => {
     const node = await startNode('a', [await freePort()]);
     const peer = await fake(node);

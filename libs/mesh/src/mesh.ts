@@ -20,7 +20,7 @@ import { Reach, type ReachOwner } from './dial/reach.js';
 import { ClusterError, ProtocolError } from './errors.js';
 import { type Freshness, judgeFreshness } from './freshness.js';
 import { Heartbeats } from './link/heartbeats.js';
-import { replacesCurrent } from './link/link-choice.js';
+import { type LinkCandidate, replacesCurrent } from './link/link-choice.js';
 import { Link, type LinkOwner } from './link/link.js';
 import { PublicationLog } from './log/publication-log.js';
 import type { Member, MemberStatus } from './membership/member.js';
@@ -495,13 +495,15 @@ export class Mesh implements LinkOwner {
    */
   private awaitSuccessor(peer: Peer, link: Link): void {
     peer.isRelinking = true;
-    this.clock.after(SUCCESSOR_TIMEOUT_MS, () => {
+    const judge = (): void => {
       if (!peer.isRelinking) return;
       peer.isRelinking = false;
       if (peer.link !== undefined || this.isLeaving) return;
       this.breakOff(peer, link, 'the link was replaced by one that never began');
       this.reach?.reconcile();
-    });
+    };
+    // After a stall of our own the START is still in the socket.
+    this.clock.after(SUCCESSOR_TIMEOUT_MS, () => this.clock.afterPoll(judge));
   }
 
   private logFailedHandshake(link: Link, reason: string): void {
@@ -574,6 +576,7 @@ export class Mesh implements LinkOwner {
       // The lower incarnation chose this link: the higher one follows.
       if (peer.link !== link) {
         if (this.incarnation < peer.incarnation) return;
+        if (peer.link?.hasStarted === true && this.isOverruled(link, peer.link)) return;
         this.bind(link, peer);
       }
       if (link.isClosed) return;
@@ -581,6 +584,14 @@ export class Mesh implements LinkOwner {
       this.membership.supersede((other) => addressKey(other.address) === addressKey(peer.address), peer);
     } else if (peer.link !== link) return;
     this.inbox.onStart(link, peer, seq);
+  }
+
+  /**
+   * Each START travels on a connection of its own, so that of a link which the lower incarnation gave up since for `current`
+   * may be read last. Its REJECT follows.
+   */
+  private isOverruled(link: Link, current: Link): boolean {
+    return !replacesCurrent(seenFromAfar(link), seenFromAfar(current), link.hello.dropped === current.nonce);
   }
 
   private onBye(link: Link, peer: Peer, { head, missed }: { head: number; missed: number }): void {
@@ -643,6 +654,11 @@ export class Mesh implements LinkOwner {
   private checkReady(): void {
     for (const check of this.readyChecks) check();
   }
+}
+
+/** A link as its other end sees it, which decides. */
+function seenFromAfar({ isDialled, readyAt }: Link): LinkCandidate {
+  return { isDialled: !isDialled, readyAt };
 }
 
 function leftError(): ClusterError {
