@@ -1,7 +1,7 @@
 /** Two nodes that dial each other at the same moment, again and again: one link, one `up` each, every time. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { randomFrom } from '../processes/support/random.js';
-import { freePort, NodeProcess, type Stats, until, wallMs } from '../processes/support/node-process.js';
+import { fixedPort, NodeProcess, type Stats, until, wallMs } from '../processes/support/node-process.js';
 import { size } from '../processes/support/size.js';
 
 const ROUNDS = size('ROUNDS', 40, 500);
@@ -19,8 +19,8 @@ describe('two nodes that dial each other at the same moment', () => {
       // The processes keep running; each round is a mesh of its own, at the same two addresses.
       const nodes = [await NodeProcess.spawn('a'), await NodeProcess.spawn('b')] as const;
       const addresses = [
-        { host: '127.0.0.1', port: await freePort() },
-        { host: '127.0.0.1', port: await freePort() },
+        { host: '127.0.0.1', port: await fixedPort() },
+        { host: '127.0.0.1', port: await fixedPort() },
       ] as const;
       let crossed = 0;
       let slowestMs = 0;

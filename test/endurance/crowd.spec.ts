@@ -1,7 +1,7 @@
 /** Many nodes at once: they find each other, notice the dead, begin anew together, and cost next to nothing while idle. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort, NodeProcess, seed, type Stats, until, wallMs } from '../processes/support/node-process.js';
+import { fixedPort, NodeProcess, seed, type Stats, until, wallMs } from '../processes/support/node-process.js';
 import { expectIdle } from './support/idle.js';
 import { size } from '../processes/support/size.js';
 
@@ -14,7 +14,7 @@ let ports: number[];
 let nodes: NodeProcess[] = [];
 
 beforeAll(async () => {
-  ports = await Promise.all(Array.from({ length: NODES }, freePort));
+  ports = await Promise.all(Array.from({ length: NODES }, fixedPort));
 });
 afterAll(() => NodeProcess.endAll());
 

@@ -1,6 +1,6 @@
 /** A SIGTERM right behind a publication, many times, and a whole cluster restarted under load: nothing is lost. */
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { freePort, joined, NodeProcess, seed, wallMs } from '../processes/support/node-process.js';
+import { fixedPort, freePort, joined, NodeProcess, seed, wallMs } from '../processes/support/node-process.js';
 import { size } from '../processes/support/size.js';
 
 const FAREWELLS = size('FAREWELLS', 12, 200);
@@ -64,7 +64,7 @@ describe('a rolling restart', () => {
   it(
     `of ${ROLLING} nodes under load, each at its name and port, loses nothing`,
     async () => {
-      const ports = await Promise.all(Array.from({ length: ROLLING }, freePort));
+      const ports = await Promise.all(Array.from({ length: ROLLING }, fixedPort));
       const start = async (i: number): Promise<NodeProcess> => {
         const node = await NodeProcess.start(`node-${i}`, seed(...ports), {
           listen: { host: '127.0.0.1', port: ports[i] },

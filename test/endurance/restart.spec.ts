@@ -1,7 +1,7 @@
 /** A node that dies and is back at once under its old name and address is another one: nothing of the two is mixed up. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { freePort, joined, NodeProcess, seed, wallMs } from '../processes/support/node-process.js';
+import { fixedPort, freePort, joined, NodeProcess, seed, wallMs } from '../processes/support/node-process.js';
 import { size } from '../processes/support/size.js';
 
 const RESTARTS = size('RESTARTS', 8, 50);
@@ -15,7 +15,7 @@ describe('a node that is killed and started again under its name and port', () =
   it(
     `is lost and another one is up, ${RESTARTS} times, and what each of them said stays its own`,
     async () => {
-      const [port, portOfMortal] = [await freePort(), await freePort()];
+      const [port, portOfMortal] = [await fixedPort(), await fixedPort()];
       const witness = await NodeProcess.start('witness', seed(port), { listen: { host: '127.0.0.1', port } });
       const sleeper = await NodeProcess.start('sleeper', seed(port));
       const listen = { host: '127.0.0.1', port: portOfMortal };

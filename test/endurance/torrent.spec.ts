@@ -7,6 +7,8 @@ import { size } from '../processes/support/size.js';
 const MESSAGES = size('MESSAGES', 150_000, 1_000_000);
 const QUIET_SECONDS = size('QUIET_SECONDS', 12, 600);
 const THIRDS = 3;
+/** So many of each node, and then the next when everybody has them: who is not given a processor for a second misses nothing. */
+const CHUNK = 10_000;
 /** Whatever is kept of a message would show: this is less than 20 bytes for each of a million. */
 const GROWTH_BYTES = 12 * 1024 * 1024;
 
@@ -24,8 +26,8 @@ const nodes: NodeProcess[] = [];
 describe(`${MESSAGES} messages through three nodes`, () => {
   it('arrive once and in order, at 10 000 a second or more, and leave nothing in memory', async () => {
     const port = await freePort();
-    // With a small window it is full at the first look already.
-    const limits = { windowBytes: 2 * 1024 * 1024, keptBytes: 1024 * 1024 };
+    // With a small window it is full at the first look already. A chunk always fits into it, however slow a process is.
+    const limits = { windowBytes: 4 * 1024 * 1024, keptBytes: 1024 * 1024 };
     for (const name of ['a', 'b', 'c']) {
       const listen = { host: '127.0.0.1', port: name === 'a' ? port : 0 };
       nodes.push(await NodeProcess.start(name, seed(port), { listen, limits }));
@@ -36,12 +38,14 @@ describe(`${MESSAGES} messages through three nodes`, () => {
     let seconds = 0;
     for (let third = 0; third < THIRDS; third++) {
       const beganAt = performance.now();
-      await Promise.all(
-        nodes.map((node) =>
-          node.ask('burst', { stream: 's', first: third * perNode + 1, count: perNode, bytes: 40, isPaced: true }),
-        ),
-      );
-      for (const from of nodes) for (const to of nodes) await to.reached(from, 's', (third + 1) * perNode, 120_000);
+      for (let done = 0; done < perNode; done += CHUNK) {
+        const count = Math.min(CHUNK, perNode - done);
+        const first = third * perNode + done + 1;
+        await Promise.all(
+          nodes.map((node) => node.ask('burst', { stream: 's', first, count, bytes: 40, isPaced: true })),
+        );
+        for (const from of nodes) for (const to of nodes) await to.reached(from, 's', first + count - 1, 120_000);
+      }
       seconds += (performance.now() - beganAt) / 1_000;
       memory.push(await Promise.all(nodes.map((node) => node.ask<Memory>('memory'))));
     }

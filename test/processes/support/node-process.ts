@@ -256,4 +256,26 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+let nextFixed = 12_000 + Math.floor(Math.random() * 15_000);
+
+/**
+ * A free port of loopback that the system gives to no outgoing connection: for addresses that are to be listened on again,
+ * or among many links.
+ */
+export async function fixedPort(): Promise<number> {
+  for (let tries = 0; tries < 1_000; tries++) {
+    const port = nextFixed++;
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+  throw new Error('There is no free port');
+}
+
 export const seed = (...ports: number[]): Discovery => [['static', ports.map((port) => ({ host: '127.0.0.1', port }))]];
