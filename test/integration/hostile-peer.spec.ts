@@ -1,6 +1,14 @@
 /** What an authenticated peer can do that keeps to no rule: it may harm its own link, and nothing else. */
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { FRAME_GAP, FRAME_REJECT, FRAME_SKIP, FRAME_START, FRAME_VIEW } from '../../libs/mesh/src/protocol/frame.js';
+import {
+  FRAME_BYE,
+  FRAME_GAP,
+  FRAME_PUBLICATION,
+  FRAME_REJECT,
+  FRAME_SKIP,
+  FRAME_START,
+  FRAME_VIEW,
+} from '../../libs/mesh/src/protocol/frame.js';
 import { encode } from '../../libs/mesh/src/codec/encode.js';
 import { FakePeer, frame, numbers, publication, publicationOf, serves } from './fake-peer.js';
 import { closeAll, freePort, startNode, until } from './support.js';
@@ -123,6 +131,25 @@ describe('an authenticated peer', () => {
     expect(told).toEqual(['up', 'chosen', 'still chosen']);
     expect(second.isEnded).toBe(false);
   });
+
+  it('that chooses another link while the node leaves is told the last words and the goodbye there', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const lower = '0000000000000000';
+    const [first, second] = [await fake(node, lower), await fake(node, lower)];
+    await first.shakeHands(node.self.incarnation);
+    await second.shakeHands(node.self.incarnation);
+    first.write(numbers(FRAME_START, 1), serves());
+    await until(() => node.members('up').length === 1, 'up');
+    node.publish('t', 'last words');
+    const left = node.leave();
+    const replaced = frame(FRAME_REJECT, encode({ code: 'duplicate-link', text: 'replaced by a newer link' }));
+    first.write(replaced);
+    await until(() => first.isEnded, 'the end of the first link');
+    second.write(numbers(FRAME_START, 1), serves());
+    await second.heard(FRAME_PUBLICATION);
+    await second.heard(FRAME_BYE);
+    await left;
+  }, 10_000);
 
   it('that tells of thousands of dead addresses keeps nobody from working', async () => {
     const node = await startNode('a', [await freePort()]);

@@ -155,6 +155,7 @@ export class Mesh implements LinkOwner {
       },
       links: this.links,
       bound,
+      isRelinking: () => [...this.membership.peers].some((peer) => peer.isRelinking),
       flush: () => this.flush(),
       pingAll: () => this.pingAll(),
     });
@@ -419,8 +420,9 @@ export class Mesh implements LinkOwner {
     this.reach?.noteBound(link);
     this.greet(link);
     peer.learnHead(link.hello.head, now);
-    if (link.isDialled) this.heartbeats.ping(link);
+    if (link.isDialled || this.isLeaving) this.heartbeats.ping(link);
     link.pump();
+    this.farewell.noteAcknowledged();
   }
 
   /**
@@ -469,8 +471,9 @@ export class Mesh implements LinkOwner {
       peer.link = undefined;
       peer.dropped = link.hello.nonce;
       peer.clearEvidence();
-      // Who leaves accuses nobody.
+      // Who leaves accuses nobody, but owes its last words and a goodbye to whoever chose another link just now.
       if (!this.isLeaving) this.onLinkLost(peer, link, reason);
+      else if (this.isBeingReplaced(peer, link)) this.awaitSuccessor(peer, link);
     } else if (!wasBound && !link.saidGoodbye) this.logFailedHandshake(link, reason);
     this.outbox.noteProgress();
     this.farewell.noteClosed(link);
@@ -479,9 +482,12 @@ export class Mesh implements LinkOwner {
   }
 
   private onLinkLost(peer: Peer, link: Link, reason: string): void {
-    if (link.rejection?.code === 'duplicate-link' && this.incarnation > peer.incarnation)
-      this.awaitSuccessor(peer, link);
+    if (this.isBeingReplaced(peer, link)) this.awaitSuccessor(peer, link);
     else this.breakOff(peer, link, reason);
+  }
+
+  private isBeingReplaced(peer: Peer, link: Link): boolean {
+    return link.rejection?.code === 'duplicate-link' && this.incarnation > peer.incarnation;
   }
 
   private breakOff(peer: Peer, link: Link, reason: string): void {
@@ -498,6 +504,7 @@ export class Mesh implements LinkOwner {
     const judge = (): void => {
       if (!peer.isRelinking) return;
       peer.isRelinking = false;
+      this.farewell.noteAcknowledged();
       if (peer.link !== undefined || this.isLeaving) return;
       this.breakOff(peer, link, 'the link was replaced by one that never began');
       this.reach?.reconcile();

@@ -11,6 +11,8 @@ export interface FarewellOwner {
   /** Every open link, and those that are bound. */
   readonly links: ReadonlySet<Link>;
   readonly bound: ReadonlySet<Link>;
+  /** Whether a peer gave up its link for another one that has not begun yet. */
+  isRelinking(): boolean;
   /** Sends what waits. */
   flush(): void;
   /** Asks every linked peer to acknowledge at once. */
@@ -92,6 +94,6 @@ export class Farewell {
 
   private isAcknowledged(): boolean {
     for (const link of this.owner.bound) if ((link.peer?.acknowledged ?? 0) < this.owner.head) return false;
-    return true;
+    return !this.owner.isRelinking();
   }
 }
