@@ -8,7 +8,8 @@ import { size } from '../processes/support/size.js';
 const NODES = size('NODES', 20, 50);
 const KILLED = Math.ceil(NODES / 5);
 const IDLE_SECONDS = size('IDLE_SECONDS', 12, 300);
-const JOIN_MS = 10_000;
+/** Ten seconds are promised on a machine that does nothing else; by default it may be a busy one. */
+const JOIN_MS = size('JOIN_MS', 30_000, 10_000);
 
 let ports: number[];
 let nodes: NodeProcess[] = [];
@@ -31,7 +32,7 @@ async function startAll(what: string): Promise<void> {
   });
   nodes = await Promise.all(starting);
   const lastForkAt = Math.max(...nodes.map(({ forkedAt }) => forkedAt));
-  await until(() => nodes.every((node) => upsOf(node).size === NODES - 1), 'everyone is up', 2 * JOIN_MS);
+  await until(() => nodes.every((node) => upsOf(node).size === NODES - 1), 'everyone is up', JOIN_MS + 60_000);
   const lastUpAt = Math.max(...nodes.flatMap((node) => node.ofKind('member.up').map(({ at }) => at)));
   const lastListening = Math.max(...nodes.map(({ listeningAt }) => listeningAt));
   const cpu = await Promise.all(nodes.map((node) => node.cpuSeconds()));
@@ -61,7 +62,7 @@ describe(`${NODES} nodes`, () => {
   it('that start at once, each knowing one address, link every pair once, and nobody flaps', async () => {
     await startAll('at once');
     await expectFullMesh();
-  }, 60_000);
+  }, 150_000);
 
   it(`of which ${KILLED} are killed at once are lost for all others, and nothing else happens`, async () => {
     const killed = nodes.slice(-KILLED);
@@ -88,13 +89,13 @@ describe(`${NODES} nodes`, () => {
       }
       expect(happened).toHaveLength(3 * KILLED);
     }
-  }, 60_000);
+  }, 150_000);
 
   it('that are all killed, and started again at the same addresses, are a full mesh again', async () => {
     await Promise.all(nodes.map((node) => node.end('SIGKILL')));
     await startAll('again');
     await expectFullMesh();
-  }, 60_000);
+  }, 150_000);
 
   it(
     `that idle for ${IDLE_SECONDS} s stay fresh, say nothing, and send at most 1 KB/s each`,
