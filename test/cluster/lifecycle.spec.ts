@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
+import { get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Controller, Get, Injectable, Module, type OnModuleInit } from '@nestjs/common';
@@ -189,6 +191,42 @@ describe('ending', () => {
     expect(cluster.calls.at(-1)).toBe('leave');
     expect(lifecycle.phase).toBe('left');
   });
+
+  it('does not wait for ever for an open page: it is cut, and the goodbye is said', async () => {
+    const cluster = new FakeCluster();
+    const app = await startHttp({}, cluster, (created) => {
+      created.use('/endless', (_request: IncomingMessage, response: ServerResponse) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: open\n\n');
+      });
+    });
+    await app.listen(0, '127.0.0.1');
+    const lifecycle = app.get(ClusterLifecycle);
+    lifecycle.httpGraceMs = 200;
+    const [page] = (await once(get(`${await app.getUrl()}/endless`, { agent: false }), 'response')) as [
+      IncomingMessage,
+    ];
+    const cut = new Promise<void>((resolve) => page.on('error', () => undefined).on('close', resolve));
+    page.resume();
+
+    const beganAt = performance.now();
+    await app.close();
+    expect(performance.now() - beganAt).toBeGreaterThan(190);
+    await cut;
+    expect(cluster.calls.at(-1)).toBe('leave');
+    expect(lifecycle.phase).toBe('left');
+  });
+
+  it.each([Number.NaN, -1, 2 ** 31, Number.POSITIVE_INFINITY, '7000' as never])(
+    'refuses %p ms as the time that the HTTP server is given',
+    async (httpGraceMs) => {
+      const app = await start({});
+      const lifecycle = app.get(ClusterLifecycle);
+
+      expect(() => (lifecycle.httpGraceMs = httpGraceMs)).toThrow(ClusterOptionsError);
+      expect(lifecycle.httpGraceMs).toBe(7_000);
+      await app.close();
+    },
+  );
 
   it('still sends what others publish in their own shutdown hooks', async () => {
     const cluster = new FakeCluster();

@@ -33,7 +33,15 @@ describe('docs/protocol.md', () => {
       firstFrame('flag.changed', { key: 'checkout', enabled: true }, 0x019ab697e800),
       startFrame(1),
       gapFrame(300, 'window', 42),
-      heartbeatFrame(frames.FRAME_PING, { id: 1, head: 300, ack: 12, nextMs: 1_250, viewVersion: 2 }),
+      heartbeatFrame(frames.FRAME_PING, {
+        id: 1,
+        head: 300,
+        ack: 12,
+        nextMs: 1_250,
+        viewVersion: 2,
+        stamp: 9,
+        echo: 8,
+      }),
       byeFrame(300, 0),
     ]) {
       expect(shown).toContain(hex(bytes));

@@ -1,9 +1,15 @@
 /** What a node does with strategies that answer badly, late, or never: they are other people's code. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { DiscoveryStrategy, PeerAddress } from 'rookery/discovery';
 import { closeAll, freePort, makeNode, recordingLogger, startNode, until } from './support.js';
 
-afterEach(() => closeAll());
+const servers: Server[] = [];
+afterEach(async () => {
+  await closeAll();
+  for (const server of servers.splice(0)) server.close();
+});
 
 const never = (): Promise<never> => new Promise(() => undefined);
 const strategy = (rest: Partial<DiscoveryStrategy>): DiscoveryStrategy => ({
@@ -118,4 +124,27 @@ describe('five nodes that start at the same moment', () => {
     }
     expect(doubts).toEqual([]);
   }, 60_000);
+});
+
+describe('a peer that is busy', () => {
+  it('is given the time of a handshake once its host has answered: nobody dials it again and again', async () => {
+    const busy = await startNode('busy', [await freePort()]);
+    let connections = 0;
+    // The kernel accepts at once; the process gets to it later than a dial to a dead host may take.
+    const server = createServer((near) => {
+      connections++;
+      near.on('error', () => near.destroy());
+      setTimeout(() => {
+        const far = connect(busy.self.address.port, '127.0.0.1');
+        far.on('error', () => near.destroy()).on('close', () => near.destroy());
+        near.on('close', () => far.destroy());
+        near.pipe(far).pipe(near);
+      }, 2_300);
+    }).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    const node = await startNode('a', [(server.address() as AddressInfo).port]);
+    await until(() => node.members('up').length === 1, 'a member');
+    expect(connections).toBe(1);
+  }, 15_000);
 });

@@ -39,10 +39,13 @@ export function numbers(type: number, ...values: number[]): Buffer {
   return frame(type, body.subarray(0, end));
 }
 
-export function publication(topic: string, payload: unknown): Buffer {
+export const publication = (topic: string, payload: unknown): Buffer => publicationOf(topic, encode(payload));
+
+/** @param payload bytes that need be no payload */
+export function publicationOf(topic: string, payload: Buffer): Buffer {
   const head = Buffer.alloc(PUBLICATION_TOPIC_OFFSET - FRAME_HEADER_BYTES);
   head[PUBLICATION_TOPIC_LENGTH_OFFSET - FRAME_HEADER_BYTES] = Buffer.byteLength(topic);
-  return frame(FRAME_PUBLICATION, Buffer.concat([head, Buffer.from(topic), encode(payload)]));
+  return frame(FRAME_PUBLICATION, Buffer.concat([head, Buffer.from(topic), payload]));
 }
 
 export const serves = (): Buffer => frame(FRAME_SERVES, encode({ patterns: [] }));

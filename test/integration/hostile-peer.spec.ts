@@ -1,8 +1,16 @@
 /** What an authenticated peer can do that keeps to no rule: it may harm its own link, and nothing else. */
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { FRAME_GAP, FRAME_REJECT, FRAME_SKIP, FRAME_START, FRAME_VIEW } from '../../libs/mesh/src/protocol/frame.js';
+import {
+  FRAME_BYE,
+  FRAME_GAP,
+  FRAME_PUBLICATION,
+  FRAME_REJECT,
+  FRAME_SKIP,
+  FRAME_START,
+  FRAME_VIEW,
+} from '../../libs/mesh/src/protocol/frame.js';
 import { encode } from '../../libs/mesh/src/codec/encode.js';
-import { FakePeer, frame, numbers, publication, serves } from './fake-peer.js';
+import { FakePeer, frame, numbers, publication, publicationOf, serves } from './fake-peer.js';
 import { closeAll, freePort, startNode, until } from './support.js';
 import type { MeshNode } from 'rookery/mesh';
 
@@ -59,6 +67,33 @@ describe('an authenticated peer', () => {
     expect(told.filter((what) => !itself.includes(String(what)))).toEqual([]);
   });
 
+  it.each([
+    ['a payload that is cut off', Buffer.from([0x92, 0x01])],
+    ['bytes behind the payload', Buffer.from([0x01, 0x02])],
+    ['a list that claims four billion entries', Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])],
+    ['an extension that nobody knows', Buffer.from([0xd4, 0x7f, 0x00])],
+    ['no payload at all', Buffer.alloc(0)],
+  ])('is heard on after %s: that is one gap of one in its place', async (_what, payload) => {
+    const node = await startNode('a', [await freePort()]);
+    const told = watch(node);
+    const elsewhere: unknown[] = [];
+    node.subscribeGap('other', (gap) => elsewhere.push(gap));
+    const peer = await fake(node);
+    await peer.shakeHands(node.self.incarnation);
+    peer.write(
+      numbers(FRAME_START, 1),
+      serves(),
+      publication('t', 'before'),
+      publicationOf('t', payload),
+      publication('t', 'behind'),
+    );
+    await until(() => told.includes('behind'), 'what stands behind it');
+    expect(told).toEqual(['up', 'before', ['undecodable', 1], 'behind']);
+    expect(elsewhere).toEqual([]);
+    expect(node.stats().links).toHaveLength(1);
+    expect(node.stats().links[0]!.received).toBe(3);
+  });
+
   it('whose link was replaced after numbers for others is owed the gap in full', async () => {
     const node = await startNode('a', [await freePort()]);
     const told = watch(node);
@@ -79,6 +114,44 @@ describe('an authenticated peer', () => {
     await until(() => told.includes(9), 'the newest');
     expect(told).toEqual(['up', ['window', 3], 9]);
   });
+
+  it('that is believed only about the link it chose last, in whatever order its words are read', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const told = watch(node);
+    // The lower incarnation decides: it began on the first link, then on the second, and gave the first one up.
+    const lower = '0000000000000000';
+    const [first, second] = [await fake(node, lower), await fake(node, lower)];
+    await first.shakeHands(node.self.incarnation);
+    await second.shakeHands(node.self.incarnation);
+    second.write(numbers(FRAME_START, 1), serves(), publication('t', 'chosen'));
+    await until(() => told.includes('chosen'), 'something on the chosen link');
+    const overruled = frame(FRAME_REJECT, encode({ code: 'duplicate-link', text: 'replaced by a newer link' }));
+    first.write(numbers(FRAME_START, 1), serves(), publication('t', 'overruled'), overruled);
+    await until(() => first.isEnded, 'the end of the first link');
+    second.write(publication('t', 'still chosen'));
+    await until(() => told.includes('still chosen'), 'more on the chosen link');
+    expect(told).toEqual(['up', 'chosen', 'still chosen']);
+    expect(second.isEnded).toBe(false);
+  });
+
+  it('that chooses another link while the node leaves is told the last words and the goodbye there', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const lower = '0000000000000000';
+    const [first, second] = [await fake(node, lower), await fake(node, lower)];
+    await first.shakeHands(node.self.incarnation);
+    await second.shakeHands(node.self.incarnation);
+    first.write(numbers(FRAME_START, 1), serves());
+    await until(() => node.members('up').length === 1, 'up');
+    node.publish('t', 'last words');
+    const left = node.leave();
+    const replaced = frame(FRAME_REJECT, encode({ code: 'duplicate-link', text: 'replaced by a newer link' }));
+    first.write(replaced);
+    await until(() => first.isEnded, 'the end of the first link');
+    second.write(numbers(FRAME_START, 1), serves());
+    await second.heard(FRAME_PUBLICATION);
+    await second.heard(FRAME_BYE);
+    await left;
+  }, 10_000);
 
   it('that tells of thousands of dead addresses keeps nobody from working', async () => {
     const node = await startNode('a', [await freePort()]);

@@ -171,6 +171,24 @@ describe('an event', () => {
     ]);
   });
 
+  it('that is too large for one peer is one gap of one there, in its place, and arrives everywhere else', async () => {
+    const [a, small] = await pair({}, { limits: { maxFrameBytes: 65_536 } });
+    const large = await startNode('c', [a.self.address.port]);
+    await until(() => [a, small, large].every((node) => node.members('up').length === 2), 'three members');
+    const told = new Map([small, large].map((node) => [node, [] as unknown[]]));
+    for (const [node, lines] of told) {
+      node.subscribe('t', (payload) => lines.push((payload as string).length));
+      node.on('gap', ({ reason, missed, from }) => lines.push([reason, missed, from.name]));
+      for (const status of ['up', 'suspect', 'lost'] as const) node.on(`member.${status}`, () => lines.push(status));
+    }
+    const links = a.stats().links.map(({ remoteAddress }) => remoteAddress);
+    for (const length of [1, 100_000, 2, 3]) a.publish('t', 'x'.repeat(length));
+    await until(() => [...told.values()].every((lines) => lines.at(-1) === 3), 'the last one');
+    expect(told.get(small)).toEqual([1, ['too-large', 1, 'a'], 2, 3]);
+    expect(told.get(large)).toEqual([1, 100_000, 2, 3]);
+    expect(a.stats().links.map(({ remoteAddress }) => remoteAddress)).toEqual(links);
+  });
+
   it.each([
     ['', {}, 'CLUSTER_INVALID_TOPIC'],
     ['flag.*', {}, 'CLUSTER_INVALID_TOPIC'],

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { CutProxy } from './support/cut-proxy.js';
 import { freePort, NodeProcess, seed, until } from './support/node-process.js';
+import { randomFrom } from './support/random.js';
 
 const CUTS = Number(process.env['CUTS'] ?? 200);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
@@ -12,17 +13,6 @@ afterEach(async () => {
   for (const proxy of proxies) proxy.close();
   proxies = [];
 });
-
-/** mulberry32: the cuts of a failing run can be had again from its seed. */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 describe('a link that is cut', () => {
   it(`loses and repeats nothing in ${CUTS} cuts, half of them at one end only (SEED=${SEED})`, async () => {

@@ -5,9 +5,17 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
+  Optional,
 } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { delayProblem } from '@rookery/runtime';
+import { ClusterOptionsError } from 'rookery/mesh';
 import { Cluster } from './cluster.js';
 import { ClusterExplorer } from './events/cluster.explorer.js';
+import { HttpDeadline } from './http-deadline.js';
+
+/** With the 3 s that leaving may take, an application is gone within 10 s. */
+const HTTP_GRACE_MS = 7_000;
 
 /**
  * `idle`: not started, or the start failed. `joining`: listening and looking for peers. `joined`: the first mesh is
@@ -22,17 +30,37 @@ export type ClusterPhase = 'idle' | 'joining' | 'joined' | 'draining' | 'left';
  *
  * Being global, the module comes first when the application starts and last when it ends: what others publish in their
  * own shutdown hooks is sent, too.
+ *
+ * What keeps the HTTP server from closing, such as an open event stream, holds that up for {@link httpGraceMs} at most.
  */
 @Injectable()
 export class ClusterLifecycle
   implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   private current: ClusterPhase = 'idle';
+  private graceMs = HTTP_GRACE_MS;
+  private deadline: HttpDeadline | undefined;
 
   constructor(
     private readonly cluster: Cluster,
     private readonly explorer: ClusterExplorer,
+    @Optional() private readonly host?: HttpAdapterHost,
   ) {}
+
+  /**
+   * How long the HTTP server may take to close, in milliseconds: then connections that are still open are cut, so that the
+   * goodbye is said. Set it before the application ends. @default 7000
+   * @throws ClusterOptionsError for a time that no timer can keep
+   */
+  get httpGraceMs(): number {
+    return this.graceMs;
+  }
+
+  set httpGraceMs(graceMs: number) {
+    const problem = delayProblem('httpGraceMs', graceMs);
+    if (problem !== undefined) throw new ClusterOptionsError([problem], 'ClusterLifecycle');
+    this.graceMs = graceMs;
+  }
 
   /** Where the node is in its life; a readiness probe wants `joined`. */
   get phase(): ClusterPhase {
@@ -59,10 +87,13 @@ export class ClusterLifecycle
   }
 
   beforeApplicationShutdown(): void {
-    if (this.current === 'joined') this.current = 'draining';
+    if (this.current !== 'joined') return;
+    this.current = 'draining';
+    this.deadline = HttpDeadline.set(this.host?.httpAdapter?.getHttpServer(), this.graceMs);
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.deadline?.cancel();
     // An application that was only created, or failed to start, has nothing to say goodbye for.
     if (this.current === 'idle' || this.current === 'left') return this.explorer.release();
     await this.cluster.leave();

@@ -31,6 +31,7 @@ import {
   readGap,
   readHeartbeat,
   readNumber,
+  readStart,
   startFrame,
 } from './protocol/control-frames.js';
 import {
@@ -165,6 +166,7 @@ export class Mesh implements LinkOwner {
       links: this.links,
       bound,
       detoured: () => this.detours.peers,
+      isRelinking: () => [...this.membership.peers].some((peer) => peer.isRelinking),
       flush: () => this.flush(),
       pingAll: () => this.pingAll(),
     });
@@ -472,6 +474,7 @@ export class Mesh implements LinkOwner {
     this.heartbeats.ping(link);
     link.pump();
     this.detours.reconsider();
+    this.farewell.noteAcknowledged();
   }
 
   /**
@@ -483,7 +486,9 @@ export class Mesh implements LinkOwner {
     const { have } = link.hello;
     const { seq, missed } = have > 0 ? { seq: have + 1, missed: undefined } : this.firstContact(peer);
     link.cursor = this.log.cursorAt(seq);
-    link.send(startFrame(missed === undefined ? seq : 1));
+    // The lower incarnation counts its choices, so that the other end follows the last one.
+    if (this.incarnation < peer.incarnation) peer.choice++;
+    link.send(startFrame(missed === undefined ? seq : 1, peer.choice));
     link.send(servesFrame([]));
     this.view.sendWhole(link, this.unheardSince(link, peer));
     if (missed !== undefined) link.sendGap(seq - 1, 'first-contact', missed);
@@ -539,8 +544,9 @@ export class Mesh implements LinkOwner {
       peer.link = undefined;
       peer.dropped = link.hello.nonce;
       peer.clearEvidence();
-      // Who leaves accuses nobody.
+      // Who leaves accuses nobody, but owes its last words and a goodbye to whoever chose another link just now.
       if (!this.isLeaving) this.onLinkLost(peer, link, reason);
+      else if (this.isBeingReplaced(peer, link)) this.awaitSuccessor(peer, link);
     } else if (!wasBound && !link.saidGoodbye) this.logFailedHandshake(link, reason);
     this.outbox.noteProgress();
     this.farewell.noteClosed(link);
@@ -551,30 +557,41 @@ export class Mesh implements LinkOwner {
 
   private onLinkLost(peer: Peer, link: Link, reason: string): void {
     this.membership.unlink(peer);
-    if (link.rejection?.code === 'duplicate-link' && this.incarnation > peer.incarnation) {
-      // The lower incarnation chose another link and closed this one. Its word travels on two connections, so START may come
-      // later than the end of the old link: nothing is broken, unless it does not come at all.
-      peer.isRelinking = true;
-      this.suspectUnlessLinked(peer, link, 'the link was replaced by one that never began', SUCCESSOR_TIMEOUT_MS);
-      return;
-    }
+    if (this.isBeingReplaced(peer, link)) return this.awaitSuccessor(peer, link);
     if (peer.isExpected) this.reach?.redial(peer, link, reason);
     // Who was gone itself accuses nobody of having hung up.
     if (this.heartbeats.wasStalled) this.suspectUnlessLinked(peer, link, reason, RETURN_TIMEOUT_MS);
     else this.membership.suspect(peer, reason);
   }
 
+  private isBeingReplaced(peer: Peer, link: Link): boolean {
+    return link.rejection?.code === 'duplicate-link' && this.incarnation > peer.incarnation;
+  }
+
+  /**
+   * The lower incarnation chose another link and closed this one. Its word travels on two connections, so START may come
+   * later than the end of the old link: nothing is broken, unless it does not come at all.
+   */
+  private awaitSuccessor(peer: Peer, link: Link): void {
+    peer.isRelinking = true;
+    this.suspectUnlessLinked(peer, link, 'the link was replaced by one that never began', SUCCESSOR_TIMEOUT_MS);
+  }
+
   private suspectUnlessLinked(peer: Peer, link: Link, reason: string, timeoutMs: number): void {
     const { aloneSince } = peer;
-    this.clock.after(timeoutMs, () => {
+    const judge = (): void => {
       // It may have been linked since, and have lost that link as well.
-      if (peer.link !== undefined || peer.aloneSince !== aloneSince || this.isLeaving) return;
+      if (peer.link !== undefined || peer.aloneSince !== aloneSince) return;
       const { isRelinking } = peer;
       peer.isRelinking = false;
+      this.farewell.noteAcknowledged();
+      if (this.isLeaving) return;
       this.membership.suspect(peer, reason);
       if (isRelinking && peer.isExpected) this.reach?.redial(peer, link, reason);
       this.reach?.reconcile();
-    });
+    };
+    // After a stall of our own the START is still in the socket.
+    this.clock.after(timeoutMs, () => this.clock.afterPoll(judge));
   }
 
   private logFailedHandshake(link: Link, reason: string): void {
@@ -610,7 +627,7 @@ export class Mesh implements LinkOwner {
       link.rejection = readReject(bytes, start, end);
       return link.close(link.rejection.text);
     }
-    if (type === FRAME_START) return this.onStart(link, peer, readNumber(bytes, start, end));
+    if (type === FRAME_START) return this.onStart(link, peer, readStart(bytes, start, end));
     if (peer.link !== link || !link.hasStarted) return this.assertUnbound(link, peer, type);
     switch (type) {
       case FRAME_SKIP:
@@ -648,11 +665,14 @@ export class Mesh implements LinkOwner {
       throw new ProtocolError(`a frame of type ${type} before START or SERVES`);
   }
 
-  private onStart(link: Link, peer: Peer, seq: number): void {
+  private onStart(link: Link, peer: Peer, { seq, choice }: { seq: number; choice: number }): void {
     if (!link.hasStarted) {
       // The lower incarnation chose this link: the higher one follows.
       if (peer.link !== link) {
         if (this.incarnation < peer.incarnation) return;
+        // Each START travels on a connection of its own: that of a link which was given up since may be read last.
+        if (choice < peer.choice) return;
+        peer.choice = choice;
         this.bind(link, peer);
       }
       if (link.isClosed) return;

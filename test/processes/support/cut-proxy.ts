@@ -15,9 +15,11 @@ export class CutProxy {
   /** Cut once this many more bytes have passed in either direction. */
   private budget = Number.POSITIVE_INFINITY;
   private isOneSided = false;
+  /** Every connection, old and new, is closed at once. */
+  private isBlocked = false;
   cuts = 0;
 
-  private constructor(private readonly targetPort: number) {
+  private constructor(readonly targetPort: number) {
     this.server = createServer((near) => this.onConnection(near));
   }
 
@@ -43,6 +45,15 @@ export class CutProxy {
     this.isOneSided = isOneSided;
   }
 
+  /** Cuts every connection, and lets nobody through any more. */
+  block(): void {
+    this.isBlocked = true;
+    for (const { near, far } of this.pairs) {
+      near.resetAndDestroy();
+      far.resetAndDestroy();
+    }
+  }
+
   close(): void {
     this.server.close();
     for (const { near, far } of [...this.pairs, ...this.abandoned]) {
@@ -52,6 +63,10 @@ export class CutProxy {
   }
 
   private onConnection(near: Socket): void {
+    if (this.isBlocked) {
+      near.resetAndDestroy();
+      return;
+    }
     const far = connect({ host: '127.0.0.1', port: this.targetPort });
     const pair = { near, far };
     this.pairs.add(pair);

@@ -14,17 +14,43 @@ const wallMs = () => performance.timeOrigin + performance.now();
 
 let mesh;
 let stopLoop = () => undefined;
+let openGate = () => undefined;
+let slowHandled = 0;
 /** What was heard of each sender: the last counter of each of its streams, and every deviation. */
 const heard = new Map();
 const anomalies = [];
+/** Incarnations that are up or suspect, by the events about them. */
+const present = new Set();
 
 function send(event) {
   process.send?.({ ...event, at: wallMs() });
 }
 
-function onCount({ stream, n }, { from, seq, replayed }) {
+/** The events about a member alternate, and nothing of it is heard before `up` or after its end. */
+function onMember(status, { name, incarnation }) {
+  const isEnd = status === 'lost' || status === 'left';
+  if ((status === 'up') === present.has(incarnation)) anomalies.push(`${status} of ${name}/${incarnation} out of turn`);
+  if (status === 'up') present.add(incarnation);
+  else if (isEnd) present.delete(incarnation);
+}
+
+/** A list of addresses that is given away only when the suite opens the gate, at a moment that several processes share. */
+const gated = () => ({
+  name: 'gated',
+  pollIntervalMs: 60_000,
+  discover: () => new Promise((resolve) => (openGate = resolve)),
+});
+
+function strategyOf([kind, value]) {
+  if (kind === 'dns') return dns(value);
+  return kind === 'gated' ? gated() : staticPeers(value);
+}
+
+function onCount({ stream, n, by }, { from, seq, replayed }) {
+  if (by !== from.incarnation) anomalies.push(`${from.name}/${from.incarnation}: a message of ${by} (seq ${seq})`);
+  if (by !== mesh.self.incarnation && !present.has(by)) anomalies.push(`${from.name}/${by}: heard while it is not up`);
   const key = `${from.name}/${from.incarnation}/${stream}`;
-  const entry = heard.get(key) ?? { last: 0, count: 0, missed: 0, firstAt: wallMs(), replayed: 0 };
+  const entry = heard.get(key) ?? { first: n, last: 0, count: 0, missed: 0, firstAt: wallMs(), replayed: 0 };
   if (n <= entry.last) anomalies.push(`${key}: ${n} after ${entry.last} (seq ${seq})`);
   if (n > entry.last + 1) entry.missed += n - entry.last - 1;
   entry.last = n;
@@ -35,12 +61,16 @@ function onCount({ stream, n }, { from, seq, replayed }) {
 
 const commands = {
   async start({ options, discovery }) {
-    const strategies = discovery.map(([kind, value]) => (kind === 'dns' ? dns(value) : staticPeers(value)));
+    const strategies = discovery.map(strategyOf);
     const write = (level) => (message) =>
       process.env['VERBOSE'] && process.stderr.write(`${wallMs().toFixed(0)} ${options.name} ${level} ${message}\n`);
     const log = [];
+    let crossed = 0;
     const logger = {
-      debug: write('debug'),
+      debug: (message) => {
+        if (/came to nothing: .*(in use|newer link)/.test(message)) crossed++;
+        write('debug')(message);
+      },
       info: write('info'),
       warn: (message) => {
         if (log.length < 1000) log.push(message);
@@ -49,13 +79,18 @@ const commands = {
       error: (message) => send({ event: 'error', message }),
     };
     commands.log = () => log;
+    commands.crossed = () => crossed;
+    present.clear();
     mesh = createMesh({ ...options, discovery: strategies, logger });
     for (const status of ['up', 'suspect', 'lost', 'left']) {
-      mesh.on(`member.${status}`, ({ member, reason }) =>
-        send({ event: `member.${status}`, name: member.name, incarnation: member.incarnation, reason }),
-      );
+      mesh.on(`member.${status}`, ({ member, reason }) => {
+        onMember(status, member);
+        send({ event: `member.${status}`, name: member.name, incarnation: member.incarnation, reason });
+      });
     }
-    mesh.on('gap', ({ from, reason, missed }) => send({ event: 'gap', name: from.name, reason, missed }));
+    mesh.on('gap', ({ from, reason, missed }) =>
+      send({ event: 'gap', name: from.name, incarnation: from.incarnation, reason, missed }),
+    );
     mesh.subscribe('count', onCount);
     mesh.subscribe('stamp', ({ at }) => {
       stampsHeard++;
@@ -63,12 +98,23 @@ const commands = {
     });
     await mesh.start();
     const listeningAt = wallMs();
+    send({ event: 'listening' });
     await mesh.ready();
     return { address: mesh.self.address, incarnation: mesh.self.incarnation, listeningAt, readyAt: wallMs() };
   },
 
+  /** Gives away the addresses that discovery `gated` holds back, at that wall time as exactly as a process can. */
+  async openGate({ at, addresses }) {
+    await delay(Math.max(0, at - wallMs() - 5));
+    while (wallMs() < at) await new Promise((resolve) => setImmediate(resolve));
+    openGate(addresses);
+  },
+
   members: () => mesh.members().map(({ name, status, incarnation }) => ({ name, status, incarnation })),
   freshness: () => mesh.freshness(),
+  cpu: () => process.cpuUsage(),
+  /** Connections that this process holds, whatever became of their handshakes. */
+  connections: () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length,
   stats: () => mesh.stats(),
   heard: () => ({ heard: Object.fromEntries(heard), anomalies, stampsHeard }),
   async memory() {
@@ -77,8 +123,8 @@ const commands = {
     await delay(100);
     globalThis.gc?.();
     await delay(100);
-    const { rss, arrayBuffers } = process.memoryUsage();
-    return { rss, arrayBuffers };
+    const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+    return { rss, heapUsed, arrayBuffers };
   },
   latencies: () => latencies.splice(0),
 
@@ -87,17 +133,24 @@ const commands = {
     const filler = 'x'.repeat(bytes);
     let n = 0;
     let isRunning = true;
+    const publishNext = () => {
+      const payload = { stream, n: n + 1, by: mesh.self.incarnation, filler };
+      if (to === undefined) mesh.publish('count', payload);
+      else
+        mesh.publishTo(
+          mesh.members().find(({ name }) => name === to),
+          'count',
+          payload,
+        );
+      n++;
+    };
     const done = (async () => {
       while (isRunning) {
-        for (let i = 0; i < perTick; i++) {
-          const payload = { stream, n: ++n, filler };
-          if (to === undefined) mesh.publish('count', payload);
-          else
-            mesh.publishTo(
-              mesh.members().find(({ name }) => name === to),
-              'count',
-              payload,
-            );
+        try {
+          for (let i = 0; i < perTick; i++) publishNext();
+        } catch (error) {
+          if (error.code !== 'CLUSTER_LEFT') throw error;
+          isRunning = false;
         }
         await delay(everyMs);
       }
@@ -110,15 +163,39 @@ const commands = {
   },
   stop: () => stopLoop(),
 
-  /** Publishes a burst in one turn, or paced by `writable()`. */
-  async burst({ stream, count, bytes, isPaced }) {
+  /** Publishes the counters from `first` on in one turn, or paced by `writable()`. */
+  async burst({ stream, first = 1, count, bytes, isPaced }) {
     const filler = 'x'.repeat(bytes);
-    for (let n = 1; n <= count; n++) {
-      mesh.publish('count', { stream, n, filler });
+    const by = mesh.self.incarnation;
+    for (let n = first; n < first + count; n++) {
+      mesh.publish('count', { stream, n, by, filler });
       if (isPaced) await mesh.writable();
     }
     return mesh.stats().overruns;
   },
+
+  /** Publishes, and gets a SIGTERM before the turn is over. */
+  lastWords({ stream, count }) {
+    void commands.burst({ stream, count, bytes: 100, isPaced: false });
+    process.kill(process.pid, 'SIGTERM');
+  },
+
+  /** Handles every `count` once more, for so long each. */
+  handleSlowly({ eachMs }) {
+    mesh.subscribe(
+      'count',
+      async () => {
+        await delay(eachMs);
+        slowHandled++;
+      },
+      {
+        label: 'slow handler',
+        onGap: ({ from, reason, missed }) =>
+          send({ event: 'slow.gap', name: from.name, reason, missed, handled: slowHandled }),
+      },
+    );
+  },
+  slowHandled: () => slowHandled,
 
   /** Publishes time stamps, one every `everyMs`. */
   async stamps({ count, everyMs }) {
@@ -141,8 +218,11 @@ process.on('message', ({ id, command, argument }) => {
       (error) => send({ id, error: `${error.code ?? ''} ${error.stack}` }),
     );
 });
+// A loop goes on publishing for as long as it is let: what was accepted must arrive, also during the goodbye.
 process.on('SIGTERM', () => {
-  void (mesh?.leave() ?? Promise.resolve()).then(() => process.exit(0));
+  void (mesh?.leave() ?? Promise.resolve())
+    .then(() => stopLoop())
+    .then((last) => process.send({ event: 'goodbye', last, at: wallMs() }, () => process.exit(0)));
 });
 process.on('disconnect', () => process.exit(0));
 send({ event: 'spawned' });

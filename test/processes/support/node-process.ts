@@ -15,9 +15,22 @@ export interface NodeEvent {
   readonly reason?: string;
   readonly missed?: number;
   readonly message?: string;
+  /** For a gap of a slow handler: how many events it had handled. */
+  readonly handled?: number;
+  /** For the `goodbye` of the process itself: the last counter that its loop published. */
+  readonly last?: number;
+}
+
+export interface Stats {
+  readonly links: readonly {
+    readonly member: { readonly name: string; readonly incarnation: string };
+    readonly isDialled: boolean;
+  }[];
 }
 
 export interface HeardStream {
+  /** The first and the last counter. */
+  readonly first: number;
   readonly last: number;
   readonly count: number;
   readonly missed: number;
@@ -31,7 +44,14 @@ interface Answer {
   readonly error?: string;
 }
 
-type Discovery = readonly (readonly ['static', readonly { host: string; port: number }[]] | readonly ['dns', object])[];
+type Discovery = readonly (
+  readonly ['static', readonly { host: string; port: number }[]] | readonly ['dns', object] | readonly ['gated']
+)[];
+
+interface Cpu {
+  readonly user: number;
+  readonly system: number;
+}
 
 /** How the process of a node is started, when not as usual. */
 export interface Launch {
@@ -54,6 +74,7 @@ export class NodeProcess {
   port = 0;
   listeningAt = 0;
   readyAt = 0;
+  readonly forkedAt: number;
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   private nextId = 1;
@@ -66,6 +87,7 @@ export class NodeProcess {
     const options: ForkOptions = { execArgv: [...execArgv], serialization: 'advanced' };
     if (execPath !== undefined) options.execPath = execPath;
     this.child = fork(join(process.cwd(), script), [PROJECT], options);
+    this.forkedAt = wallMs();
     this.child.on('message', (message: Answer & NodeEvent) => this.onMessage(message));
     this.child.on('exit', (code, signal) => {
       NodeProcess.all.delete(this);
@@ -87,7 +109,8 @@ export class NodeProcess {
     return node;
   }
 
-  async open(discovery: Discovery, options: Record<string, unknown> = {}): Promise<void> {
+  /** @param rest what the script of the process wants to know besides */
+  async open(discovery: Discovery, options: Record<string, unknown> = {}, rest: object = {}): Promise<void> {
     const result = await this.ask<{
       address: { port: number };
       incarnation: string;
@@ -96,6 +119,7 @@ export class NodeProcess {
     }>('start', {
       options: { name: this.name, cookie: COOKIE, listen: { host: '127.0.0.1', port: 0 }, ...options },
       discovery,
+      ...rest,
     });
     this.port = result.address.port;
     this.incarnation = result.incarnation;
@@ -112,6 +136,10 @@ export class NodeProcess {
     return this.child.pid!;
   }
 
+  get isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
   ask<T>(command: string, argument?: unknown): Promise<T> {
     const id = this.nextId++;
     return new Promise<T>((resolve, reject) => {
@@ -126,7 +154,7 @@ export class NodeProcess {
 
   /** Sends a signal and waits for the process to end; resolves with its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode;
+    if (!this.isRunning) return this.child.exitCode;
     const exited = once(this.child, 'exit') as Promise<[number | null]>;
     this.child.kill(signal);
     // A stopped process ends only after it goes on.
@@ -144,8 +172,27 @@ export class NodeProcess {
     return find()!;
   }
 
+  /** Waits for the process to end by itself; resolves with its exit code. */
+  async ended(timeoutMs: number): Promise<number | null> {
+    await this.until(() => !this.isRunning, 'its end', timeoutMs);
+    return this.child.exitCode;
+  }
+
   ofKind(kind: string): NodeEvent[] {
     return this.events.filter(({ event }) => event === kind);
+  }
+
+  /** What happened, without what the process itself reports: `kind name` or `kind name reason`, in order. */
+  journal(since = 0): string[] {
+    return this.events
+      .filter(({ event, at }) => at >= since && (event.startsWith('member.') || event === 'gap' || event === 'error'))
+      .map(({ event, name, reason }) => [event, name, ...(event === 'gap' ? [reason] : [])].join(' '));
+  }
+
+  /** The processor time that the process has used so far, in seconds. */
+  async cpuSeconds(): Promise<number> {
+    const { user, system } = await this.ask<Cpu>('cpu');
+    return (user + system) / 1e6;
   }
 
   async heard(): Promise<{ heard: Record<string, HeardStream>; anomalies: string[]; stampsHeard: number }> {
@@ -197,6 +244,17 @@ export async function until(
   }
 }
 
+/** Waits until every node lists `count` members that are up. */
+export async function joined(nodes: readonly NodeProcess[], count = nodes.length - 1): Promise<void> {
+  for (const node of nodes) {
+    await node.until(
+      async () =>
+        (await node.ask<{ status: string }[]>('members')).filter(({ status }) => status === 'up').length === count,
+      `${count} members`,
+    );
+  }
+}
+
 /** A free port of loopback. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -205,6 +263,28 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+let nextFixed = 12_000 + Math.floor(Math.random() * 15_000);
+
+/**
+ * A free port of loopback that the system gives to no outgoing connection: for addresses that are to be listened on again,
+ * or among many links.
+ */
+export async function fixedPort(): Promise<number> {
+  for (let tries = 0; tries < 1_000; tries++) {
+    const port = nextFixed++;
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+  throw new Error('There is no free port');
 }
 
 export const seed = (...ports: number[]): Discovery => [['static', ports.map((port) => ({ host: '127.0.0.1', port }))]];

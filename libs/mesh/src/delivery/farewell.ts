@@ -14,6 +14,8 @@ export interface FarewellOwner {
   readonly bound: ReadonlySet<Link>;
   /** Peers without a link, to which others carry what we publish. */
   detoured(): Iterable<Peer>;
+  /** Whether a peer gave up its link for another one that has not begun yet. */
+  isRelinking(): boolean;
   /** Sends what waits. */
   flush(): void;
   /** Asks every linked peer to acknowledge at once. */
@@ -96,6 +98,6 @@ export class Farewell {
   private isAcknowledged(): boolean {
     for (const link of this.owner.bound) if ((link.peer?.acknowledged ?? 0) < this.owner.head) return false;
     for (const peer of this.owner.detoured()) if (peer.acknowledged < this.owner.head) return false;
-    return true;
+    return !this.owner.isRelinking();
   }
 }

@@ -27,6 +27,8 @@ export class Peer {
   wasListed = false;
   /** The bound link, if any. */
   link: Link | undefined;
+  /** How often the lower incarnation of us two chose a link, as far as this end knows. */
+  choice = 0;
   /** Its link was closed by the peer in favour of another one, whose START is on its way. */
   isRelinking = false;
   /** The highest contiguous number received. */

@@ -56,7 +56,9 @@ function numbersFrame(type: number, numbers: readonly number[]): Buffer {
   return bytes.subarray(0, end);
 }
 
-export const startFrame = (seq: number): Buffer => numbersFrame(FRAME_START, [seq]);
+/** `choice`: on the first START of a link, how often the lower incarnation has chosen one so far; the highest is followed. */
+export const startFrame = (seq: number, choice?: number): Buffer =>
+  numbersFrame(FRAME_START, choice === undefined ? [seq] : [seq, choice]);
 export const skipFrame = (count: number): Buffer => numbersFrame(FRAME_SKIP, [count]);
 /** `missed`: how many publications for the receiver stand behind what it was sent, because time ran out. */
 export const byeFrame = (head: number, missed: number): Buffer => numbersFrame(FRAME_BYE, [head, missed]);
@@ -70,7 +72,12 @@ export const confirmFrame = (seq: number, outcome: ConfirmOutcome): Buffer =>
 export const heartbeatFrame = (type: typeof FRAME_PING | typeof FRAME_PONG, beat: Heartbeat): Buffer =>
   numbersFrame(type, [beat.id, beat.head, beat.ack, beat.nextMs, beat.viewVersion, beat.stamp, beat.echo]);
 
-/** The one number of START or SKIP. */
+export function readStart(bytes: Buffer, start: number, end: number): { seq: number; choice: number } {
+  const reader = new VarintReader(bytes, start, end);
+  return { seq: reader.next(), choice: reader.nextOrZero() };
+}
+
+/** The one number of SKIP. */
 export function readNumber(bytes: Buffer, start: number, end: number): number {
   return new VarintReader(bytes, start, end).next();
 }

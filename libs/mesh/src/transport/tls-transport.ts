@@ -12,7 +12,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { addressKey, type PeerAddress } from 'rookery/discovery';
-import { type Clock, type Logger, printable } from '@rookery/runtime';
+import { type Clock, type Logger, printable, type Timer } from '@rookery/runtime';
 import { ClusterError } from '../errors.js';
 import type { KeyRing } from './key-ring.js';
 import type { Connection, ConnectionListener, DialFailure, DialFailureKind, Listener, Transport } from './transport.js';
@@ -35,6 +35,7 @@ const PINNED: SecureContextOptions = {
 /** Strangers may hold this many sockets open at once, for this long. */
 const MAX_UNAUTHENTICATED_SOCKETS = 64;
 const HANDSHAKE_TIMEOUT_MS = 3_000;
+/** Until the far end's kernel answers. Only then is it a matter of how busy that process is. */
 const DIAL_TIMEOUT_MS = 2_000;
 /** The kernel's own probe is only a backstop: heartbeats notice first. */
 const KEEP_ALIVE_MS = 10_000;
@@ -134,9 +135,17 @@ export class TlsTransport implements Transport {
       socket.destroy();
       onFailure(failure);
     };
-    const timer = this.clock.after(DIAL_TIMEOUT_MS, () => {
-      // A stall of our own must not look like a silent peer.
-      this.clock.afterPoll(() => fail({ kind: 'timeout', message: `no answer within ${DIAL_TIMEOUT_MS} ms` }));
+    const limit = (timeoutMs: number): Timer => {
+      let pending = this.clock.after(timeoutMs, () => {
+        // A stall of our own must not look like a silent peer.
+        pending = this.clock.afterPoll(() => fail({ kind: 'timeout', message: `no answer within ${timeoutMs} ms` }));
+      });
+      return { cancel: () => pending.cancel() };
+    };
+    let timer = limit(DIAL_TIMEOUT_MS);
+    socket.once('connect', () => {
+      timer.cancel();
+      if (!isSettled) timer = limit(HANDSHAKE_TIMEOUT_MS);
     });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
