@@ -3,7 +3,7 @@
  * the parts; see docs/protocol.md.
  */
 import { addressKey, type DiscoveryContext, isLoopback, isUnspecified, type PeerAddress } from 'rookery/discovery';
-import { type Clock, type Logger, printable, type Random } from '@rookery/runtime';
+import { type Clock, type Logger, printable, type Random, type Timer } from '@rookery/runtime';
 import { Farewell } from './delivery/farewell.js';
 import { Inbox } from './delivery/inbox.js';
 import { Outbox } from './delivery/outbox.js';
@@ -108,6 +108,7 @@ export class Mesh implements LinkOwner {
   private listener: Listener | undefined;
   private ownAddress: PeerAddress;
   private ownMember: Member | undefined;
+  private considering: Timer | undefined;
   private readonly readyChecks = new Set<() => void>();
   private leftAt: number | undefined;
   private phase: 'new' | 'starting' | 'running' | 'leaving' | 'left' = 'new';
@@ -151,10 +152,7 @@ export class Mesh implements LinkOwner {
       onMember: (status, event) => sink.onMember(status, event),
       onGap: (gap) => sink.onGap(gap),
       onWanted: (peer) => this.reach?.want(peer),
-      onHeard: () => {
-        this.reach?.reconcile();
-        this.detours.reconsider();
-      },
+      onHeard: () => this.considerSoon(),
       onViewChanged: () => this.view.changed(),
       onEnded: (peer) => this.view.noteEnded(peer),
       isOnThisHost: (host) => environment.isThisHost(host),
@@ -642,8 +640,7 @@ export class Mesh implements LinkOwner {
         return this.sink.onConfirm(peer.member, seq, outcome);
       }
       case FRAME_VIEW:
-        this.membership.hearsay(peer, readView(bytes, start, end));
-        return this.checkReady();
+        return this.membership.hearsay(peer, readView(bytes, start, end));
       case FRAME_SERVES:
         readServes(bytes, start, end);
         link.hasServed = true;
@@ -739,6 +736,18 @@ export class Mesh implements LinkOwner {
     this.membership.judgeAll();
     this.reach?.tick();
     this.detours.reconsider();
+  }
+
+  /** Looks at everybody once all that waits in the sockets was heard: where many nodes start at once, views come by the hundred. */
+  private considerSoon(): void {
+    this.considering ??= this.clock.afterPoll(() => {
+      this.considering = undefined;
+      if (this.isLeft) return;
+      this.membership.judgeAll();
+      this.reach?.reconcile();
+      this.detours.reconsider();
+      this.checkReady();
+    });
   }
 
   private checkReady(): void {

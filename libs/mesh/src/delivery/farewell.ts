@@ -24,6 +24,8 @@ export interface FarewellOwner {
 
 export class Farewell {
   private onDrained: (() => void) | undefined;
+  /** What must be acknowledged. */
+  private drainedHead = 0;
   /** Links that were not told goodbye yet. */
   private readonly parting = new Set<Link>();
 
@@ -34,6 +36,8 @@ export class Farewell {
 
   /** Resolves when every peer that we reach has acknowledged everything, or after `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
+    // Whoever goes on publishing is not waited for: what comes later goes out ahead of the goodbye, unacknowledged.
+    this.drainedHead = this.owner.head;
     this.owner.flush();
     this.owner.pingAll();
     if (this.isAcknowledged()) return;
@@ -96,8 +100,8 @@ export class Farewell {
   }
 
   private isAcknowledged(): boolean {
-    for (const link of this.owner.bound) if ((link.peer?.acknowledged ?? 0) < this.owner.head) return false;
-    for (const peer of this.owner.detoured()) if (peer.acknowledged < this.owner.head) return false;
+    for (const link of this.owner.bound) if ((link.peer?.acknowledged ?? 0) < this.drainedHead) return false;
+    for (const peer of this.owner.detoured()) if (peer.acknowledged < this.drainedHead) return false;
     return !this.owner.isRelinking();
   }
 }

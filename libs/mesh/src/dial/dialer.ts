@@ -98,8 +98,7 @@ export class Dialer {
   }
 
   /** The target of an address, made if there is room; undefined when there is none. */
-  target(address: PeerAddress): DialTarget | undefined {
-    const key = addressKey(address);
+  target(address: PeerAddress, key = addressKey(address)): DialTarget | undefined {
     let target = this.targets.get(key);
     if (target === undefined) {
       if (this.targets.size >= MAX_TARGETS) return undefined;

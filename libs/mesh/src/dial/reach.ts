@@ -41,6 +41,8 @@ export class Reach implements DialerOwner {
   private readonly dialer: Dialer;
   /** The targets of links that we dialled. */
   private readonly dialledFor = new Map<Link, DialTarget>();
+  /** Targets of links that are not bound yet. */
+  private readonly shakingHands = new Set<DialTarget>();
   private listed = new Map<string, ListedAddress>();
   /** Whom a dial or a handshake is under way to; made anew for each look at all targets. */
   private readonly reached = new Set<string>();
@@ -81,7 +83,7 @@ export class Reach implements DialerOwner {
 
   /** A member told of `peer`; {@link reconcile} follows when it has told everything. */
   want(peer: Peer): void {
-    const target = this.dialer.target(peer.address);
+    const target = this.dialer.target(peer.address, peer.addressKey);
     if (target === undefined || target.owner === peer.incarnation) return;
     target.owner = peer.incarnation;
     if (this.owner.incarnation > peer.incarnation) {
@@ -97,13 +99,16 @@ export class Reach implements DialerOwner {
 
   noteBound(link: Link): void {
     const target = this.dialledFor.get(link);
-    if (target !== undefined) this.dialer.noteLinked(target);
+    if (target === undefined) return;
+    this.shakingHands.delete(target);
+    this.dialer.noteLinked(target);
   }
 
   noteClosed(link: Link, wasBound: boolean): void {
     const target = this.dialledFor.get(link);
     if (target === undefined) return;
     this.dialledFor.delete(link);
+    this.shakingHands.delete(target);
     const outcome: DialOutcome = link.saidGoodbye ? 'left' : (link.rejection?.code ?? 'closed');
     if (outcome === 'self') this.noteSelf(target);
     // The peer holds another link. Where we do not, it is half-open, and the peer will notice: no hurry.
@@ -127,7 +132,7 @@ export class Reach implements DialerOwner {
    * them: a fault that repeats, such as bytes that one end does not accept, must not become a storm.
    */
   redial(peer: Peer, link: Link, reason: string): void {
-    const target = this.dialer.target(peer.address);
+    const target = this.dialer.target(peer.address, peer.addressKey);
     if (target === undefined) return;
     target.owner = peer.incarnation;
     const age = this.clock.now() - link.boundAt;
@@ -153,7 +158,7 @@ export class Reach implements DialerOwner {
   /** Whether every address is linked or has failed once. */
   get isSettled(): boolean {
     for (const target of this.dialer) {
-      if (this.isShakingHands(target)) return false;
+      if (this.shakingHands.has(target)) return false;
       if (target.attempts === 0 && this.wants(target)) return false;
     }
     return true;
@@ -187,9 +192,7 @@ export class Reach implements DialerOwner {
     this.reached.clear();
     // A peer may be known under several addresses: one dial at a time is enough.
     for (const { owner, isDialling } of this.dialer) if (isDialling && owner !== undefined) this.reached.add(owner);
-    for (const [link, { owner }] of this.dialledFor) {
-      if (link.boundAt === 0 && owner !== undefined) this.reached.add(owner);
-    }
+    for (const { owner } of this.shakingHands) if (owner !== undefined) this.reached.add(owner);
   }
 
   onDialling({ owner }: DialTarget): void {
@@ -197,7 +200,7 @@ export class Reach implements DialerOwner {
   }
 
   wants(target: DialTarget): boolean {
-    if (this.owner.isLeaving() || this.isShakingHands(target)) return false;
+    if (this.owner.isLeaving() || this.shakingHands.has(target)) return false;
     const { owner } = target;
     if (owner === undefined) return target.listedBy !== undefined && !this.isLinkedAt(target.key);
     if (owner === this.owner.incarnation) return false;
@@ -217,7 +220,10 @@ export class Reach implements DialerOwner {
   onConnection(connection: Connection, target: DialTarget): void {
     const link = this.owner.onConnection(connection, target);
     if (link === undefined) this.dialer.noteFailure(target, 'busy');
-    else this.dialledFor.set(link, target);
+    else {
+      this.dialledFor.set(link, target);
+      this.shakingHands.add(target);
+    }
   }
 
   onDialFailed(target: DialTarget, kind: DialFailureKind, message: string): void {
@@ -239,11 +245,6 @@ export class Reach implements DialerOwner {
   private isLinkedAt(key: string): boolean {
     for (const { peer } of this.owner.bound) if (peer?.addressKey === key) return true;
     return addressKey(this.owner.ownAddress()) === key;
-  }
-
-  private isShakingHands(target: DialTarget): boolean {
-    for (const [link, pending] of this.dialledFor) if (pending === target && link.boundAt === 0) return true;
-    return false;
   }
 
   /** A peer is listed under its own address, or under one at which we found it. */

@@ -12,7 +12,7 @@ export interface MembershipOwner {
   onGap(gap: Gap): void;
   /** A member that has no link should be dialled; {@link onHeard} follows. */
   onWanted(peer: Peer): void;
-  /** Everything that a member told was looked at. */
+  /** A member told whom it hears: who has no link should be judged, and dialled, anew. */
   onHeard(): void;
   /** Whom we hear, or who left, changed. */
   onViewChanged(): void;
@@ -110,7 +110,6 @@ export class Membership {
       this.hearOf(entry);
     }
     for (const ended of view.ended) this.hearOfEnd(speaker, ended);
-    this.judgeAll();
     this.owner.onHeard();
   }
 

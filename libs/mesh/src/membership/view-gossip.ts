@@ -7,6 +7,8 @@ import type { Peer } from './peer.js';
 
 /** Changes within this time travel together. */
 const COALESCE_MS = 20;
+/** ... and where change follows change, as when many nodes start at once, those within this time. */
+const PAUSE_MS = 100;
 /** How long those who left or were lost are passed on to whoever cannot have heard of it: as long as a log keeps anything. */
 const REMEMBER_ENDED_MS = 30 * 60_000;
 /** ... and how many, those gone longest being forgotten first. */
@@ -27,6 +29,7 @@ export class ViewGossip {
   private readonly ended = new Set<Peer>();
   private readonly newlyEnded = new Set<Peer>();
   private timer: Timer | undefined;
+  private toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly clock: Clock,
@@ -39,10 +42,13 @@ export class ViewGossip {
     this.send(link, { isWhole: true, members: [...this.told.values()], gone: [], ended: this.endedSince(since) });
   }
 
-  /** Something changed about whom we hear; the others learn it within {@link COALESCE_MS}. */
+  /** Something changed about whom we hear; the others learn it within {@link COALESCE_MS}, or {@link PAUSE_MS} after the last change. */
   changed(): void {
-    this.timer ??= this.clock.after(COALESCE_MS, () => {
+    if (this.timer !== undefined) return;
+    const delayMs = Math.max(COALESCE_MS, this.toldAt + PAUSE_MS - this.clock.now());
+    this.timer = this.clock.after(delayMs, () => {
       this.timer = undefined;
+      this.toldAt = this.clock.now();
       this.tellChanges();
     });
   }
