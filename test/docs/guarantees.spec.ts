@@ -22,6 +22,17 @@ describe('docs/guarantees.md', () => {
     expect(references).toHaveLength([...paper.matchAll(/^- `(?:test|libs|apps)\//gm)].length);
   });
 
+  it('names every mutant of the simulation, by its rule', () => {
+    const source = readFileSync('test/simulation/mutants.mjs', 'utf8');
+    const mutants = [...source.matchAll(/name: '([^']+)',\s+rule: '([^']+)'/g)].map(([, name, rule]) => [name, rule]);
+    const rows = [...paper.matchAll(/^\| C[\dC, ]*\| (.*?) +\| `([^`]+)` +\|$/gm)].map(([, rule, name]) => [
+      name,
+      rule,
+    ]);
+    expect(mutants.length).toBeGreaterThan(10);
+    expect(rows.sort()).toEqual(mutants.sort());
+  });
+
   it.each(references)('names a test that is there: $file: $name', ({ file, name }) => {
     expect(existsSync(file)).toBe(true);
     const source = readFileSync(file, 'utf8').replaceAll("\\'", "'");

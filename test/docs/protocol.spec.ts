@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { PublicationLog } from '../../libs/mesh/src/log/publication-log.js';
 import { byeFrame, gapFrame, heartbeatFrame, startFrame } from '../../libs/mesh/src/protocol/control-frames.js';
 import * as frames from '../../libs/mesh/src/protocol/frame.js';
+import { relayPrefix } from '../../libs/mesh/src/protocol/relay-frame.js';
 
 const paper = readFileSync('docs/protocol.md', 'utf8');
 /** As one line of pairs: the paper breaks and spaces them for its readers. */
@@ -27,22 +28,23 @@ function firstFrame(topic: string, payload: unknown, wallNow: number): Buffer {
   return slice.bytes;
 }
 
+function relayFrame(to: string, from: string, start: number, carried: readonly Buffer[]): Buffer {
+  const inside = Buffer.concat(carried);
+  return Buffer.concat([relayPrefix(to, from, start, inside.length), inside]);
+}
+
 describe('docs/protocol.md', () => {
   it('shows frames byte by byte as they are', () => {
+    const beat = { head: 300, ack: 12, nextMs: 1_250, viewVersion: 2, stamp: 9, echo: 8 };
+    const pong = heartbeatFrame(frames.FRAME_PONG, { id: 0, ...beat });
     for (const bytes of [
       firstFrame('flag.changed', { key: 'checkout', enabled: true }, 0x019ab697e800),
       startFrame(1),
+      startFrame(1, 3),
       gapFrame(300, 'window', 42),
-      heartbeatFrame(frames.FRAME_PING, {
-        id: 1,
-        head: 300,
-        ack: 12,
-        nextMs: 1_250,
-        viewVersion: 2,
-        stamp: 9,
-        echo: 8,
-      }),
+      heartbeatFrame(frames.FRAME_PING, { id: 1, ...beat }),
       byeFrame(300, 0),
+      relayFrame('3efc21497ba0b885', '38b9efbc6295d4fc', 301, [pong, startFrame(301)]),
     ]) {
       expect(shown).toContain(hex(bytes));
     }
