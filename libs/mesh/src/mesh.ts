@@ -135,8 +135,14 @@ export class Mesh implements LinkOwner {
       deliverLocally: (seq, bytes, start, end) => sink.onPublication(this.self, seq, bytes, start, end, false),
       onLocalGap: (missed) => sink.onGap({ from: this.self, reason: 'window', missed }),
     });
-    this.view = new ViewGossip(this.clock, { boundLinks: () => this.bound });
-    const { log, view, bound } = this;
+    const { log, bound } = this;
+    this.view = new ViewGossip(this.clock, {
+      boundLinks: () => bound,
+      get links() {
+        return bound.size;
+      },
+    });
+    const { view } = this;
     this.heartbeats = new Heartbeats(this.clock, this.random, options.limits.idleBytesPerSecond, {
       boundLinks: () => bound,
       get head() {

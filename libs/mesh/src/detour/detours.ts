@@ -18,6 +18,8 @@ import { Detour, sendRelayed } from './detour.js';
 const STUCK_MIN_MS = 300;
 /** ... or for so many round trips, where that is longer. */
 const STUCK_ROUND_TRIPS = 4;
+/** A member that never had a link with us is reached by way of others when it was dialled in vain for so long. */
+const UNREACHED_AFTER_MS = 10_000;
 /** What came this way is acknowledged by then. */
 const ACK_DELAY_MS = 20;
 /** ... or once so many bytes gathered. */
@@ -92,7 +94,7 @@ export class Detours {
     if (this.isClosed) return;
     const now = this.clock.now();
     for (const peer of this.membership.peers) {
-      if (!this.needsDetour(peer)) this.active.delete(peer);
+      if (!this.needsDetour(peer, now)) this.active.delete(peer);
       else this.keep(peer, now);
     }
   }
@@ -133,11 +135,11 @@ export class Detours {
     this.ackTimer?.cancel();
   }
 
-  private needsDetour(peer: Peer): boolean {
+  private needsDetour(peer: Peer, now: number): boolean {
     if (!peer.isExpected || peer.isRelinking) return false;
     if (peer.link !== undefined) return peer.link.isStuck;
-    // One that was only heard of is dialled first.
-    return peer.isAnnounced || peer.failedDials > 0;
+    // One that was only heard of is dialled first: where many start at once, that may take its time.
+    return peer.isAnnounced || (peer.failedDials > 1 && now - peer.aloneSince >= UNREACHED_AFTER_MS);
   }
 
   private keep(peer: Peer, now: number): void {

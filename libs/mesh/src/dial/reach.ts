@@ -11,7 +11,7 @@ import { Dialer, type DialerOwner, type DialOutcome, type DialTarget } from './d
 import type { ListedAddress } from './discovery-loop.js';
 
 /** Who learned of a member from another one dials first if its incarnation is the lower, else after this time. */
-const HIGHER_DIALS_AFTER_MS = 500;
+const HIGHER_DIALS_AFTER_MS = 2_000;
 /** A link that stood this long resets the back-off of its address. */
 const STEADY_AFTER_MS = 10_000;
 /** A link that stood this long was of use, even if nothing was published. */
@@ -43,6 +43,7 @@ export class Reach implements DialerOwner {
   private readonly dialledFor = new Map<Link, DialTarget>();
   /** Targets of links that are not bound yet. */
   private readonly shakingHands = new Set<DialTarget>();
+  private own: { readonly address: PeerAddress | undefined; readonly key: string } = { address: undefined, key: '' };
   private listed = new Map<string, ListedAddress>();
   /** Whom a dial or a handshake is under way to; made anew for each look at all targets. */
   private readonly reached = new Set<string>();
@@ -244,7 +245,9 @@ export class Reach implements DialerOwner {
 
   private isLinkedAt(key: string): boolean {
     for (const { peer } of this.owner.bound) if (peer?.addressKey === key) return true;
-    return addressKey(this.owner.ownAddress()) === key;
+    const own = this.owner.ownAddress();
+    if (own !== this.own.address) this.own = { address: own, key: addressKey(own) };
+    return this.own.key === key;
   }
 
   /** A peer is listed under its own address, or under one at which we found it. */

@@ -2,13 +2,13 @@
 import { isLoopback } from 'rookery/discovery';
 import type { Clock, Timer } from '@rookery/runtime';
 import type { Link } from '../link/link.js';
-import { type View, type ViewEnded, type ViewMember, viewFrame } from '../protocol/list-frames.js';
+import { type ViewEnded, type ViewMember, viewFrame } from '../protocol/list-frames.js';
 import type { Peer } from './peer.js';
 
 /** Changes within this time travel together. */
 const COALESCE_MS = 20;
-/** ... and where change follows change, as when many nodes start at once, those within this time. */
-const PAUSE_MS = 100;
+/** ... and where change follows change, as when many nodes start at once, those within so much for each link: all are told of each. */
+const PAUSE_PER_LINK_MS = 10;
 /** How long those who left or were lost are passed on to whoever cannot have heard of it: as long as a log keeps anything. */
 const REMEMBER_ENDED_MS = 30 * 60_000;
 /** ... and how many, those gone longest being forgotten first. */
@@ -17,8 +17,18 @@ const MAX_ENDED = 200;
 const MEMBERS_PER_FRAME = 20;
 const ENDED_PER_FRAME = 100;
 
+/** What is told at a time. */
+interface Change {
+  readonly isWhole: boolean;
+  readonly members: readonly Peer[];
+  readonly gone: readonly string[];
+  readonly ended: readonly Peer[];
+}
+
 export interface ViewGossipOwner {
   boundLinks(): Iterable<Link>;
+  /** How many they are. */
+  readonly links: number;
 }
 
 export class ViewGossip {
@@ -42,10 +52,10 @@ export class ViewGossip {
     this.send(link, { isWhole: true, members: [...this.told.values()], gone: [], ended: this.endedSince(since) });
   }
 
-  /** Something changed about whom we hear; the others learn it within {@link COALESCE_MS}, or {@link PAUSE_MS} after the last change. */
+  /** Something changed about whom we hear; the others learn it within {@link COALESCE_MS}, or a little after the last change. */
   changed(): void {
     if (this.timer !== undefined) return;
-    const delayMs = Math.max(COALESCE_MS, this.toldAt + PAUSE_MS - this.clock.now());
+    const delayMs = Math.max(COALESCE_MS, this.toldAt + PAUSE_PER_LINK_MS * this.owner.links - this.clock.now());
     this.timer = this.clock.after(delayMs, () => {
       this.timer = undefined;
       this.toldAt = this.clock.now();
@@ -78,44 +88,44 @@ export class ViewGossip {
     this.version++;
     for (const peer of members) this.told.set(peer.incarnation, peer);
     for (const incarnation of gone) this.told.delete(incarnation);
+    const change: Change = { isWhole: false, members, gone, ended };
+    // Encoded once for all links that are told the same.
+    let here: readonly Buffer[] | undefined;
+    let elsewhere: readonly Buffer[] | undefined;
     for (const link of this.owner.boundLinks()) {
-      if (link.hasSentView) this.send(link, { isWhole: false, members, gone, ended });
+      if (!link.hasSentView) continue;
+      const frames = isOnSameHost(link)
+        ? (here ??= this.encode(change, true))
+        : (elsewhere ??= this.encode(change, false));
+      for (const frame of frames) link.send(frame);
     }
   }
 
-  private send(
-    link: Link,
-    view: {
-      readonly isWhole: boolean;
-      readonly members: readonly Peer[];
-      readonly gone: readonly string[];
-      readonly ended: readonly Peer[];
-    },
-  ): void {
-    const isSameHost = isLoopback(link.connection.remote.host);
-    const members: ViewMember[] = [];
+  private send(link: Link, change: Change): void {
+    for (const frame of this.encode(change, isOnSameHost(link))) link.send(frame);
+  }
+
+  /** The receiver itself may be among the members: it does not listen to that. */
+  private encode({ isWhole, members, gone, ended }: Change, isSameHost: boolean): readonly Buffer[] {
     const now = this.clock.now();
-    for (const peer of view.members) {
-      // A loopback address means nothing on another host.
-      if (peer === link.peer || (!isSameHost && isLoopback(peer.address.host))) continue;
-      const { incarnation, name, address, metadata, bornAt } = peer;
-      const ageMs = Math.max(0, Math.round(now - bornAt));
-      members.push({ incarnation, name, host: address.host, port: address.port, metadata, ageMs });
-    }
-    if (!view.isWhole && members.length === 0 && view.gone.length === 0 && view.ended.length === 0) return;
+    // A loopback address means nothing on another host.
+    const tellable = members.filter(({ address }) => isSameHost || !isLoopback(address.host));
+    if (!isWhole && tellable.length === 0 && gone.length === 0 && ended.length === 0) return [];
     // Long lists go in parts: a peer accepts frames up to its limit only, and a part of a whole view is one that adds to it.
-    const ended = view.ended.map((each) => describeEnd(each, now));
-    const parts = Math.max(1, Math.ceil(members.length / MEMBERS_PER_FRAME), Math.ceil(ended.length / ENDED_PER_FRAME));
-    for (let part = 0; part < parts; part++) {
-      const frame: View = {
+    const parts = Math.max(
+      1,
+      Math.ceil(tellable.length / MEMBERS_PER_FRAME),
+      Math.ceil(ended.length / ENDED_PER_FRAME),
+    );
+    return Array.from({ length: parts }, (_, part) =>
+      viewFrame({
         version: this.version,
-        isWhole: view.isWhole && part === 0,
-        members: members.slice(part * MEMBERS_PER_FRAME, (part + 1) * MEMBERS_PER_FRAME),
-        gone: part === 0 ? view.gone : [],
-        ended: ended.slice(part * ENDED_PER_FRAME, (part + 1) * ENDED_PER_FRAME),
-      };
-      link.send(viewFrame(frame));
-    }
+        isWhole: isWhole && part === 0,
+        members: pageOf(tellable, part, MEMBERS_PER_FRAME).map((peer) => describe(peer, now)),
+        gone: part === 0 ? gone : [],
+        ended: pageOf(ended, part, ENDED_PER_FRAME).map((peer) => describeEnd(peer, now)),
+      }),
+    );
   }
 
   private endedSince(since: number): Peer[] {
@@ -127,6 +137,19 @@ export class ViewGossip {
     }
     return ended;
   }
+}
+
+function isOnSameHost(link: Link): boolean {
+  return isLoopback(link.connection.remote.host);
+}
+
+function pageOf<T>(list: readonly T[], page: number, size: number): readonly T[] {
+  return list.slice(page * size, (page + 1) * size);
+}
+
+function describe({ incarnation, name, address, metadata, bornAt }: Peer, now: number): ViewMember {
+  const ageMs = Math.max(0, Math.round(now - bornAt));
+  return { incarnation, name, host: address.host, port: address.port, metadata, ageMs };
 }
 
 function describeEnd(peer: Peer, now: number): ViewEnded {
