@@ -39,6 +39,8 @@ export class Peer {
   hasStarted = false;
   /** The head at first contact: what is at or below it happened before we met. */
   metHead = 0;
+  /** The last round trip on a link with it; 0 while none is known. */
+  roundTripMs = 0;
   /** The last mark of its time that we heard, to be given back. */
   stamp = 0;
   /** The highest head that it told. */
