@@ -45,8 +45,6 @@ export class Peer {
   stamp = 0;
   /** The highest head that it told. */
   toldHead = 0;
-  /** Whether a link with it was ever bound: otherwise it has nothing of ours, unless others carried it. */
-  wasLinked = false;
   /** Where it began with us; set once, so that every link and every detour begins at the same place. */
   contact: FirstContact | undefined;
   /** The highest number of ours that it acknowledged. */
