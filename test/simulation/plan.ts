@@ -65,6 +65,8 @@ function thin(plan: Plan): Partial<Plan> {
     limits: { ...plan.limits, windowBytes: 16 * 1024 * 1024, windowMs: 300_000, keptMs: 300_000 },
     faults: new Map([...plan.faults, ['burst', 10_000]]),
     maxFillerBytes: 2_000,
+    // What is said must fit through in the end.
+    writeEveryMs: Math.max(1_000, plan.writeEveryMs),
   };
 }
 

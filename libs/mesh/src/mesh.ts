@@ -463,7 +463,6 @@ export class Mesh implements LinkOwner {
     const previous = peer.link;
     peer.link = link;
     peer.isRelinking = false;
-    peer.wasLinked = true;
     peer.maxFrameBytes = link.hello.maxFrameBytes;
     link.noteBound(now);
     link.receivedAtBind = peer.last;

@@ -4,6 +4,7 @@
  */
 import type { PeerAddress } from 'rookery/discovery';
 import type { Connection, DialFailure, KeyRing, Listener, Transport } from '@rookery/mesh';
+import type { Timer } from '@rookery/runtime';
 import type { SeededRandom } from './seeded-random.js';
 import { SimulatedConnection, type Wire } from './simulated-connection.js';
 import { PHASE_POLL, type VirtualProcess, type VirtualTime } from './virtual-time.js';
@@ -24,7 +25,7 @@ export interface NetworkTraits {
   readonly retransmitMs: number;
 }
 
-const DIAL_TIMEOUT_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 2_000;
 const HANDSHAKE_TIMEOUT_MS = 3_000;
 /** A lost SYN is sent again after this time, by default of all common kernels. */
 const SYN_RETRY_MS = 1_000;
@@ -133,7 +134,8 @@ export class SimulatedNetwork {
   transport(host: string, process: VirtualProcess, keys: KeyRing): Transport {
     return {
       listen: (address, onConnection) => this.listen(host, address, { process, keyId: keys.use.id, onConnection }),
-      dial: (address, onConnection, onFailure) => this.dial(host, process, keys, address, onConnection, onFailure),
+      dial: (address, onConnection, onFailure, connectTimeoutMs = CONNECT_TIMEOUT_MS) =>
+        this.dial(host, process, keys, address, onConnection, onFailure, connectTimeoutMs),
     };
   }
 
@@ -161,6 +163,7 @@ export class SimulatedNetwork {
     address: PeerAddress,
     onConnection: (connection: Connection) => void,
     onFailure: (failure: DialFailure) => void,
+    connectTimeoutMs: number,
   ): { cancel(): void } {
     const to = address.host;
     let isSettled = false;
@@ -176,9 +179,11 @@ export class SimulatedNetwork {
       dialled?.destroy('dial failed');
       onFailure(failure);
     };
-    const timer = process.after(DIAL_TIMEOUT_MS, () => {
-      process.afterPoll(() => fail({ kind: 'timeout', message: `no answer within ${DIAL_TIMEOUT_MS} ms` }));
-    });
+    const limit = (timeoutMs: number): Timer =>
+      process.after(timeoutMs, () => {
+        process.afterPoll(() => fail({ kind: 'timeout', message: `no answer within ${timeoutMs} ms` }));
+      });
+    let timer = limit(connectTimeoutMs);
     /** Carries a packet of the handshake; lost where the way is blocked, for a kernel sends those again, but not for ever. */
     const carry = (a: string, b: string, owner: VirtualProcess | undefined, fn: () => void): void => {
       if (this.isBlocked(a, b) || this.isOff(b)) return;
@@ -200,6 +205,10 @@ export class SimulatedNetwork {
           return;
         }
         isAnswered = true;
+        carry(to, from, process, () => {
+          timer.cancel();
+          if (!isSettled) timer = limit(HANDSHAKE_TIMEOUT_MS);
+        });
         // The handshake needs the process itself.
         listener.process.enter(() => {
           if (process.isDead || this.host(to).listeners.get(address.port) !== listener) {

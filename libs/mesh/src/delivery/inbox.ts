@@ -97,7 +97,10 @@ export class Inbox {
     this.learn(peer, beat);
     link.noteAcknowledged(peer.acknowledged, now);
     if (type === FRAME_PING) this.heartbeats.pong(link, beat.id);
-    else if (beat.id !== 0) link.notePong(beat.id, now);
+    else if (beat.id !== 0) {
+      link.notePong(beat.id, now);
+      peer.roundTripMs = link.roundTripMs ?? peer.roundTripMs;
+    }
   }
 
   /**

@@ -150,7 +150,7 @@ export class Detours {
       return;
     }
     if (detour === undefined) {
-      const contact = peer.wasLinked || peer.acknowledged > 0 ? undefined : this.owner.firstContact(peer);
+      const contact = peer.acknowledged > 0 ? undefined : this.owner.firstContact(peer);
       detour = new Detour(peer, this.owner.incarnation, this.log, contact);
       this.active.set(peer, detour);
     }

@@ -8,6 +8,9 @@ export interface BackoffLimits {
 /** For a peer that does not answer. */
 export const RETRY: BackoffLimits = { baseMs: 100, capMs: 5_000 };
 
+/** For a member whose link broke: once the way is open again, what was published meanwhile should be there within a second. */
+export const RETRY_SUSPECT: BackoffLimits = { baseMs: 100, capMs: 400 };
+
 /** For one that hung up: a process that is ending refuses a moment later, which is evidence. */
 export const RETRY_RESET: BackoffLimits = { baseMs: 25, capMs: 5_000 };
 

@@ -22,6 +22,7 @@ function dialerOfMany(): { dialer: Dialer; dialled: number[]; failOldest: () => 
   const owner: DialerOwner = {
     beforeReconcile: () => undefined,
     onDialling: () => undefined,
+    suspectTimeoutMs: () => undefined,
     wants: () => true,
     isObsolete: () => false,
     onConnection: () => undefined,

@@ -2,7 +2,7 @@
 import { addressKey, type PeerAddress } from 'rookery/discovery';
 import type { Clock, Random, Timer } from '@rookery/runtime';
 import type { Connection, DialFailureKind, Transport } from '../transport/transport.js';
-import { backoffMs, RETRY, RETRY_REJECTED, RETRY_RESET } from './backoff.js';
+import { backoffMs, type BackoffLimits, RETRY, RETRY_REJECTED, RETRY_RESET, RETRY_SUSPECT } from './backoff.js';
 
 /**
  * What came of the last dial. Beside the failures of a dial: `new` before the first, `dialling`, `linked`, `closed` when
@@ -71,6 +71,8 @@ export interface DialerOwner {
   /** All targets are about to be asked about. */
   beforeReconcile(): void;
   onDialling(target: DialTarget): void;
+  /** For a member that is suspect: how long a dial waits for its host, so that soon after the way is open again one gets through. */
+  suspectTimeoutMs(target: DialTarget): number | undefined;
   /** Whether a link to whatever listens there is missing. */
   wants(target: DialTarget): boolean;
   /** Whether the target is of no more use. */
@@ -154,8 +156,13 @@ export class Dialer {
     target.outcome = outcome;
     if (PROVEN_EMPTY.has(outcome)) target.knownAt = now;
     target.attempts++;
-    const limits = REJECTIONS.has(outcome) ? RETRY_REJECTED : outcome === 'reset' ? RETRY_RESET : RETRY;
-    target.notBefore = now + backoffMs(target.attempts, limits, this.random.next());
+    target.notBefore = now + backoffMs(target.attempts, this.limitsOf(target), this.random.next());
+  }
+
+  private limitsOf(target: DialTarget): BackoffLimits {
+    if (REJECTIONS.has(target.outcome)) return RETRY_REJECTED;
+    if (target.outcome === 'reset') return RETRY_RESET;
+    return this.owner.suspectTimeoutMs(target) === undefined ? RETRY : RETRY_SUSPECT;
   }
 
   /** A link at this address broke, or lost against another: dial at once if one is wanted. */
@@ -201,6 +208,7 @@ export class Dialer {
           fail(kind, message);
           this.reconcile();
         },
+        this.owner.suspectTimeoutMs(target),
       );
     } catch (error) {
       // An address that cannot even be tried is one that cannot be reached, and no reason to stop.

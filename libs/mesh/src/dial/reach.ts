@@ -12,6 +12,9 @@ import type { ListedAddress } from './discovery-loop.js';
 
 /** Who learned of a member from another one dials first if its incarnation is the lower, else after this time. */
 const HIGHER_DIALS_AFTER_MS = 2_000;
+/** A dial of a suspect member waits so long for its host, or so many round trips: its SYN may be lost, and is repeated only after a second. */
+const SUSPECT_TIMEOUT_MS = 500;
+const SUSPECT_ROUND_TRIPS = 3;
 /** A link that stood this long resets the back-off of its address. */
 const STEADY_AFTER_MS = 10_000;
 /** A link that stood this long was of use, even if nothing was published. */
@@ -198,6 +201,12 @@ export class Reach implements DialerOwner {
 
   onDialling({ owner }: DialTarget): void {
     if (owner !== undefined) this.reached.add(owner);
+  }
+
+  suspectTimeoutMs({ owner }: DialTarget): number | undefined {
+    const peer = owner === undefined ? undefined : this.membership.peers.get(owner);
+    if (peer === undefined || !peer.isAnnounced || !peer.isExpected) return undefined;
+    return Math.max(SUSPECT_TIMEOUT_MS, SUSPECT_ROUND_TRIPS * peer.roundTripMs);
   }
 
   wants(target: DialTarget): boolean {

@@ -39,12 +39,12 @@ export class Peer {
   hasStarted = false;
   /** The head at first contact: what is at or below it happened before we met. */
   metHead = 0;
+  /** The last round trip on a link with it; 0 while none is known. */
+  roundTripMs = 0;
   /** The last mark of its time that we heard, to be given back. */
   stamp = 0;
   /** The highest head that it told. */
   toldHead = 0;
-  /** Whether a link with it was ever bound: otherwise it has nothing of ours, unless others carried it. */
-  wasLinked = false;
   /** Where it began with us; set once, so that every link and every detour begins at the same place. */
   contact: FirstContact | undefined;
   /** The highest number of ours that it acknowledged. */

@@ -36,7 +36,7 @@ const PINNED: SecureContextOptions = {
 const MAX_UNAUTHENTICATED_SOCKETS = 64;
 const HANDSHAKE_TIMEOUT_MS = 3_000;
 /** Until the far end's kernel answers. Only then is it a matter of how busy that process is. */
-const DIAL_TIMEOUT_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 2_000;
 /** The kernel's own probe is only a backstop: heartbeats notice first. */
 const KEEP_ALIVE_MS = 10_000;
 /** One line about failed handshakes in this time, however many there are. */
@@ -110,6 +110,7 @@ export class TlsTransport implements Transport {
     address: PeerAddress,
     onConnection: (connection: Connection) => void,
     onFailure: (failure: DialFailure) => void,
+    connectTimeoutMs = CONNECT_TIMEOUT_MS,
   ): { cancel(): void } {
     const { use } = this.keys;
     const socket = connect({
@@ -142,7 +143,7 @@ export class TlsTransport implements Transport {
       });
       return { cancel: () => pending.cancel() };
     };
-    let timer = limit(DIAL_TIMEOUT_MS);
+    let timer = limit(connectTimeoutMs);
     socket.once('connect', () => {
       timer.cancel();
       if (!isSettled) timer = limit(HANDSHAKE_TIMEOUT_MS);

@@ -59,10 +59,15 @@ export interface Listener {
 export interface Transport {
   /** Rejects with `CLUSTER_LISTEN_FAILED` when the address cannot be had. */
   listen(address: PeerAddress, onConnection: (connection: Connection) => void): Promise<Listener>;
-  /** Opens a connection; exactly one of the two outcomes is reported. Cancelling reports nothing. */
+  /**
+   * Opens a connection; exactly one of the two outcomes is reported. Cancelling reports nothing.
+   *
+   * @param connectTimeoutMs until the far host answers at all. @default 2000
+   */
   dial(
     address: PeerAddress,
     onConnection: (connection: Connection) => void,
     onFailure: (failure: DialFailure) => void,
+    connectTimeoutMs?: number,
   ): { cancel(): void };
 }
