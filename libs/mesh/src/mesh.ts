@@ -510,7 +510,8 @@ export class Mesh implements LinkOwner {
   private onReached(peer: Peer): void {
     if (peer.isAnnounced) return;
     this.membership.announce(peer);
-    this.membership.suspect(peer, 'there is no link with it, others carry what it says');
+    // It never had a link that could have broken: nobody needs to be told of that.
+    peer.setStatus('suspect');
   }
 
   /** Since when the peer has heard nothing from us: since its own start, or since our last link broke. */

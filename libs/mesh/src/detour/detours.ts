@@ -19,7 +19,7 @@ const STUCK_MIN_MS = 300;
 /** ... or for so many round trips, where that is longer. */
 const STUCK_ROUND_TRIPS = 4;
 /** A member that never had a link with us is reached by way of others when it was dialled in vain for so long. */
-const UNREACHED_AFTER_MS = 10_000;
+const UNREACHED_AFTER_MS = 15_000;
 /** What came this way is acknowledged by then. */
 const ACK_DELAY_MS = 20;
 /** ... or once so many bytes gathered. */

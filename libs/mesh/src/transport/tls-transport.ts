@@ -3,7 +3,7 @@
  * encryption and forward secrecy. The options are pinned: each of them closes a door that was found open otherwise.
  */
 import { constants } from 'node:crypto';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import {
   connect,
   createSecureContext,
@@ -14,6 +14,7 @@ import {
 import { addressKey, type PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable, type Timer } from '@rookery/runtime';
 import { ClusterError } from '../errors.js';
+import { HandshakeSlots } from './handshake-slots.js';
 import type { KeyRing } from './key-ring.js';
 import type { Connection, ConnectionListener, DialFailure, DialFailureKind, Listener, Transport } from './transport.js';
 
@@ -47,6 +48,7 @@ export class TlsTransport implements Transport {
   private readonly unauthenticated = new Map<string, Socket>();
   /** One for all links: each would otherwise bring its own, at tens of kilobytes. */
   private readonly secureContext = createSecureContext(PINNED);
+  private readonly handshakes = new HandshakeSlots();
   private failures = 0;
   private loggedFailureAt = Number.NEGATIVE_INFINITY;
 
@@ -113,26 +115,29 @@ export class TlsTransport implements Transport {
     connectTimeoutMs = CONNECT_TIMEOUT_MS,
   ): { cancel(): void } {
     const { use } = this.keys;
-    const socket = connect({
-      secureContext: this.secureContext,
-      ALPNProtocols: [ALPN_PROTOCOL],
+    const tcp = connectTcp({
       host: address.host,
       port: address.port,
-      pskCallback: () => ({ psk: use.psk, identity: use.id }),
-      // There is no certificate whose name could be checked: the key is the identity.
-      checkServerIdentity: () => undefined,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
     });
+    let socket: Socket = tcp;
     let isSettled = false;
-    const settle = (): boolean => {
+    let leaveSlot: ReturnType<HandshakeSlots['enter']> | undefined;
+    const settle = (outcome: 'done' | 'late' | 'failed'): boolean => {
       if (isSettled) return false;
       isSettled = true;
       timer.cancel();
-      socket.removeAllListeners('error');
-      socket.on('error', () => socket.destroy());
+      for (const each of new Set([tcp, socket])) {
+        each.removeAllListeners('error');
+        each.on('error', () => each.destroy());
+      }
+      leaveSlot?.(outcome);
       return true;
     };
     const fail = (failure: DialFailure): void => {
-      if (!settle()) return;
+      if (!settle(failure.kind === 'timeout' ? 'late' : 'failed')) return;
       socket.destroy();
       onFailure(failure);
     };
@@ -143,22 +148,37 @@ export class TlsTransport implements Transport {
       });
       return { cancel: () => pending.cancel() };
     };
+    const shakeHands = (): void => {
+      const secure = connect({
+        socket: tcp,
+        secureContext: this.secureContext,
+        ALPNProtocols: [ALPN_PROTOCOL],
+        pskCallback: () => ({ psk: use.psk, identity: use.id }),
+        // There is no certificate whose name could be checked: the key is the identity.
+        checkServerIdentity: () => undefined,
+      });
+      socket = secure;
+      watch(secure);
+      secure.once('secureConnect', () => {
+        if (!isAsPinned(secure)) return fail({ kind: 'foreign', message: 'negotiated something else than was pinned' });
+        if (settle('done')) onConnection(new TlsConnection(secure, true, use.id));
+      });
+    };
+    const watch = (each: Socket): void => {
+      each.on('error', (error: Error) => fail(classifyDialError(error)));
+      each.on('close', () => fail({ kind: 'reset', message: 'closed during the handshake' }));
+    };
     let timer = limit(connectTimeoutMs);
-    socket.once('connect', () => {
+    watch(tcp);
+    tcp.once('connect', () => {
       timer.cancel();
-      if (!isSettled) timer = limit(HANDSHAKE_TIMEOUT_MS);
-    });
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on('error', (error: Error) => fail(classifyDialError(error)));
-    socket.on('close', () => fail({ kind: 'reset', message: 'closed during the handshake' }));
-    socket.once('secureConnect', () => {
-      if (!isAsPinned(socket)) return fail({ kind: 'foreign', message: 'negotiated something else than was pinned' });
-      if (settle()) onConnection(new TlsConnection(socket, true, use.id));
+      if (isSettled) return;
+      timer = limit(HANDSHAKE_TIMEOUT_MS);
+      leaveSlot = this.handshakes.enter(shakeHands);
     });
     return {
       cancel: () => {
-        if (settle()) socket.destroy();
+        if (settle('failed')) socket.destroy();
       },
     };
   }

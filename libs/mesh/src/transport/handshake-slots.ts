@@ -1,0 +1,43 @@
+/**
+ * How many handshakes run at a time. They cost both ends time of a processor: where many nodes start at once on few
+ * processors, more of them together only make all of them late, and what is late is done again. So few begin, one more with
+ * each success, and half as many when one took too long (additive increase, multiplicative decrease, as in RFC 5681).
+ */
+
+const FIRST_LIMIT = 4;
+const MIN_LIMIT = 2;
+const MAX_LIMIT = 16;
+
+export class HandshakeSlots {
+  private limit = FIRST_LIMIT;
+  private running = 0;
+  private readonly waiting = new Set<() => void>();
+
+  /** Calls `begin` once there is room; returns what must be called when the handshake is over, or is not wanted any more. */
+  enter(begin: () => void): (outcome: 'done' | 'late' | 'failed') => void {
+    let isOver = false;
+    const start = (): void => {
+      this.running++;
+      begin();
+    };
+    if (this.running < this.limit) start();
+    else this.waiting.add(start);
+    return (outcome) => {
+      if (isOver) return;
+      isOver = true;
+      if (this.waiting.delete(start)) return;
+      this.running--;
+      if (outcome === 'done') this.limit = Math.min(this.limit + 1, MAX_LIMIT);
+      if (outcome === 'late') this.limit = Math.max(this.limit >> 1, MIN_LIMIT);
+      this.goOn();
+    };
+  }
+
+  private goOn(): void {
+    for (const start of this.waiting) {
+      if (this.running >= this.limit) return;
+      this.waiting.delete(start);
+      start();
+    }
+  }
+}
