@@ -181,7 +181,7 @@ export class Mesh implements LinkOwner {
       onReached: (peer) => this.onReached(peer),
     });
     const { heartbeats } = this;
-    this.detours = new Detours(this.clock, log, this.membership, this.inbox, {
+    this.detours = new Detours(this.clock, this.logger, log, this.membership, this.inbox, {
       incarnation: this.incarnation,
       bound,
       isLeaving: () => this.isLeaving,

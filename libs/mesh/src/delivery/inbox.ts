@@ -152,6 +152,7 @@ export class Inbox {
     }
     if (type !== FRAME_GAP) return next;
     const { to, reason, missed } = readGap(bytes, start, end);
+    if (to < next) throw new ProtocolError(`a gap up to ${to} at ${next}`);
     if (to > peer.last) {
       // A gap of which we have a part cannot be counted: the origin begins again behind it.
       if (next !== peer.last + 1) return -1;
