@@ -184,7 +184,6 @@ export class Mesh implements LinkOwner {
     this.detours = new Detours(this.clock, this.logger, log, this.membership, this.inbox, {
       incarnation: this.incarnation,
       bound,
-      isLeaving: () => this.isLeaving,
       get intervalMs() {
         return heartbeats.intervalMs;
       },
@@ -460,6 +459,8 @@ export class Mesh implements LinkOwner {
     peer.link = link;
     peer.isRelinking = false;
     peer.wasLinked = true;
+    // Whoever told that it left was wrong.
+    peer.goodbye = undefined;
     peer.maxFrameBytes = link.hello.maxFrameBytes;
     link.noteBound(now);
     link.receivedAtBind = peer.last;

@@ -74,6 +74,8 @@ export class Peer {
   /** When it left or was lost, and the head it left with. */
   endedAt = 0;
   leftHead = 0;
+  /** Another member heard its goodbye, at this head, while it still held a link here. */
+  goodbye: { readonly head: number; readonly reason: string } | undefined;
   private oldestUnproven: UnprovenHead | undefined;
   private newestUnproven: UnprovenHead | undefined;
   private snapshot: Member | undefined;
