@@ -26,7 +26,6 @@ const ACK_EVERY_BYTES = 64 * 1024;
 export interface DetoursOwner {
   readonly incarnation: string;
   readonly bound: ReadonlySet<Link>;
-  isLeaving(): boolean;
   /** How often we speak. */
   readonly intervalMs: number;
   /** A PONG for `peer` that answers no PING. */
@@ -196,7 +195,7 @@ export class Detours {
   }
 
   private lookAtLinks(): void {
-    if (this.isClosed || this.owner.isLeaving()) return;
+    if (this.isClosed) return;
     const now = this.clock.now();
     let nextInMs = Number.POSITIVE_INFINITY;
     let isAnyStuck = false;
