@@ -458,7 +458,6 @@ export class Mesh implements LinkOwner {
     const previous = peer.link;
     peer.link = link;
     peer.isRelinking = false;
-    peer.wasLinked = true;
     // Whoever told that it left was wrong.
     peer.goodbye = undefined;
     peer.maxFrameBytes = link.hello.maxFrameBytes;

@@ -162,13 +162,15 @@ export class Detours {
       return;
     }
     if (detour === undefined) {
-      const contact = peer.wasLinked || peer.acknowledged > 0 ? undefined : this.owner.firstContact(peer);
+      const contact = peer.acknowledged > 0 ? undefined : this.owner.firstContact(peer);
       detour = new Detour(peer, this.owner.incarnation, this.log, contact);
       this.active.set(peer, detour);
     }
     const at = detour.via === undefined ? -1 : ways.indexOf(detour.via);
-    if (at < 0) detour.choose(ways[0]);
-    else if (detour.retryIfDue(now)) detour.choose(ways[(at + 1) % ways.length]);
+    if (at < 0) detour.choose(ways[0], now);
+    else if (detour.retryIfDue(now) || detour.isFruitless(now, this.owner.intervalMs)) {
+      detour.choose(ways[(at + 1) % ways.length], now);
+    }
     if (now >= detour.nextBeatAt) {
       detour.nextBeatAt = now + this.owner.intervalMs;
       detour.beat(this.owner.heartbeatFor(peer));

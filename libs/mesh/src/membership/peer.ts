@@ -41,10 +41,10 @@ export class Peer {
   metHead = 0;
   /** The last mark of its time that we heard, to be given back. */
   stamp = 0;
+  /** When we said the newest of our own marks that it gave back. */
+  echoedAt = Number.NEGATIVE_INFINITY;
   /** The highest head that it told. */
   toldHead = 0;
-  /** Whether a link with it was ever bound: otherwise it has nothing of ours, unless others carried it. */
-  wasLinked = false;
   /** Where it began with us; set once, so that every link and every detour begins at the same place. */
   contact: FirstContact | undefined;
   /** The highest number of ours that it acknowledged. */
