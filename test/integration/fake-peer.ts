@@ -13,9 +13,11 @@ import {
   FRAME_PUBLICATION,
   FRAME_SERVES,
   FRAME_START,
+  FRAME_VIEW,
   PUBLICATION_TOPIC_LENGTH_OFFSET,
   PUBLICATION_TOPIC_OFFSET,
 } from '../../libs/mesh/src/protocol/frame.js';
+import { relayPrefix } from '../../libs/mesh/src/protocol/relay-frame.js';
 import { writeVarint } from '../../libs/mesh/src/protocol/varint.js';
 import { COOKIE } from './support.js';
 
@@ -49,6 +51,17 @@ export function publicationOf(topic: string, payload: Buffer): Buffer {
 }
 
 export const serves = (): Buffer => frame(FRAME_SERVES, encode({ patterns: [] }));
+
+/** Frames of `from` for `to`, to be carried by somebody else. */
+export function relay(to: string, from: string, start: number, ...frames: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat(frames);
+  return Buffer.concat([relayPrefix(to, from, start, bytes.length), bytes]);
+}
+
+/** What a peer hears: all of it, if `isWhole`. */
+export function view(members: readonly Record<string, unknown>[], rest: Record<string, unknown> = {}): Buffer {
+  return frame(FRAME_VIEW, encode({ version: 1, isWhole: false, members, gone: [], ended: [], ...rest }));
+}
 
 export class FakePeer {
   readonly frames: Frame[] = [];

@@ -123,10 +123,10 @@ describe('an authenticated peer', () => {
     const [first, second] = [await fake(node, lower), await fake(node, lower)];
     await first.shakeHands(node.self.incarnation);
     await second.shakeHands(node.self.incarnation);
-    second.write(numbers(FRAME_START, 1), serves(), publication('t', 'chosen'));
+    second.write(numbers(FRAME_START, 1, 2), serves(), publication('t', 'chosen'));
     await until(() => told.includes('chosen'), 'something on the chosen link');
     const overruled = frame(FRAME_REJECT, encode({ code: 'duplicate-link', text: 'replaced by a newer link' }));
-    first.write(numbers(FRAME_START, 1), serves(), publication('t', 'overruled'), overruled);
+    first.write(numbers(FRAME_START, 1, 1), serves(), publication('t', 'overruled'), overruled);
     await until(() => first.isEnded, 'the end of the first link');
     second.write(publication('t', 'still chosen'));
     await until(() => told.includes('still chosen'), 'more on the chosen link');

@@ -240,8 +240,8 @@ export const MUTANTS = [
     edits: [
       {
         file: `${MESH}/detour/detours.ts`,
-        find: 'return peer.link === undefined || peer.link.isStuck;',
-        replace: 'return false;',
+        find: 'if (!peer.isExpected || peer.isRelinking) return false;',
+        replace: 'if (peer !== undefined) return false;',
       },
     ],
   },
@@ -251,8 +251,8 @@ export const MUTANTS = [
     edits: [
       {
         file: `${MESH}/delivery/inbox.ts`,
-        find: 'const isTooLate = start > peer.last + 1;',
-        replace: 'const isTooLate = start < 0;',
+        find: 'if (!peer.isAnnounced || next > peer.last + 1) return -1;',
+        replace: 'if (!peer.isAnnounced) return -1;',
       },
     ],
   },

@@ -185,10 +185,9 @@ export class Mesh implements LinkOwner {
       onReached: (peer) => this.onReached(peer),
     });
     const { heartbeats } = this;
-    this.detours = new Detours(this.clock, log, this.membership, this.inbox, {
+    this.detours = new Detours(this.clock, this.logger, log, this.membership, this.inbox, {
       incarnation: this.incarnation,
       bound,
-      isLeaving: () => this.isLeaving,
       get intervalMs() {
         return heartbeats.intervalMs;
       },
@@ -463,6 +462,8 @@ export class Mesh implements LinkOwner {
     const previous = peer.link;
     peer.link = link;
     peer.isRelinking = false;
+    // Whoever told that it left was wrong.
+    peer.goodbye = undefined;
     peer.maxFrameBytes = link.hello.maxFrameBytes;
     link.noteBound(now);
     link.receivedAtBind = peer.last;

@@ -155,6 +155,7 @@ export class Inbox {
     }
     if (type !== FRAME_GAP) return next;
     const { to, reason, missed } = readGap(bytes, start, end);
+    if (to < next) throw new ProtocolError(`a gap up to ${to} at ${next}`);
     if (to > peer.last) {
       // A gap of which we have a part cannot be counted: the origin begins again behind it.
       if (next !== peer.last + 1) return -1;
@@ -171,7 +172,9 @@ export class Inbox {
     peer.nextMs = boundedNextMs(beat.nextMs);
     peer.stamp = beat.stamp;
     // Dated by what it echoes, not by its arrival: it may have lain in a socket while we stood still, or behind seconds of data.
-    peer.learnHead(beat.head, this.heartbeats.stamps.timeOf(beat.echo) ?? Number.NEGATIVE_INFINITY);
+    const saidAt = this.heartbeats.stamps.timeOf(beat.echo) ?? Number.NEGATIVE_INFINITY;
+    peer.echoedAt = Math.max(peer.echoedAt, saidAt);
+    peer.learnHead(beat.head, saidAt);
     if (beat.ack > head) throw new ProtocolError(`the peer acknowledges ${beat.ack} of ${head} publications`);
     if (beat.ack <= peer.acknowledged) return;
     peer.acknowledged = beat.ack;

@@ -3,7 +3,8 @@ import type { Link } from '../link/link.js';
 import type { Cursor, PublicationLog, Slice } from '../log/publication-log.js';
 import type { FirstContact, Peer } from '../membership/peer.js';
 import { gapFrame, skipFrame, startFrame } from '../protocol/control-frames.js';
-import { relayPrefix } from '../protocol/relay-frame.js';
+import { FRAME_RELAY, maxFrameLength } from '../protocol/frame.js';
+import { MAX_PREFIX_BYTES, relayPrefix } from '../protocol/relay-frame.js';
 
 /**
  * What may be under way without an acknowledgement. It begins small and doubles with every acknowledgement, as TCP does
@@ -23,13 +24,14 @@ export class Detour {
   /** When the next heartbeat is due on this way. */
   nextBeatAt = 0;
   private cursor: Cursor;
-  /** The number of the first publication that was sent and is not acknowledged, if any. */
+  /** What was sent and is not acknowledged. */
   private readonly slices: { readonly to: number; readonly bytes: number }[] = [];
   private unacknowledgedBytes = 0;
   private windowBytes = MIN_WINDOW_BYTES;
   private retryMs = RETRY_MIN_MS;
   private retryAt = 0;
   private isBlocked = false;
+  private chosenAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     readonly peer: Peer,
@@ -50,10 +52,11 @@ export class Detour {
       const slice = log.next(this.cursor, peer.incarnation, MAX_SLICE_BYTES, peer.maxFrameBytes);
       if (slice === undefined) return;
       const bytes = framesOf(slice);
-      if (bytes.length > via.hello.maxFrameBytes) {
+      if (MAX_PREFIX_BYTES + bytes.length > maxFrameLength(FRAME_RELAY, via.hello.maxFrameBytes)) {
         // Who carries accepts less than whom it is for: this one has to wait for the link itself, or for somebody else.
         this.cursor = before;
         this.isBlocked = true;
+        this.retryAt = now + this.retryMs;
         return;
       }
       if (this.slices.length === 0) this.retryAt = now + this.retryMs;
@@ -103,17 +106,23 @@ export class Detour {
 
   /** Starts again behind what was acknowledged, when nothing came of the last try; `true` when another way may be better. */
   retryIfDue(now: number): boolean {
-    if (this.slices.length === 0 || now < this.retryAt) return false;
+    if ((this.slices.length === 0 && !this.isBlocked) || now < this.retryAt) return false;
     this.restart();
     this.windowBytes = MIN_WINDOW_BYTES;
     this.retryMs = Math.min(this.retryMs * 2, RETRY_MAX_MS);
     return true;
   }
 
+  /** Whether nothing that was said this way came back: heartbeats are dropped as well, and nothing else may be said. */
+  isFruitless(now: number, intervalMs: number): boolean {
+    return now - Math.max(this.chosenAt, this.peer.echoedAt) > 1.5 * intervalMs + this.retryMinMs;
+  }
+
   /** Takes another way from here on. */
-  choose(via: Link | undefined): void {
+  choose(via: Link | undefined, now: number): void {
     if (this.via === via) return;
     this.via = via;
+    this.chosenAt = now;
     this.isBlocked = false;
     this.nextBeatAt = 0;
     this.retryMs = Math.max(this.retryMs, this.retryMinMs);

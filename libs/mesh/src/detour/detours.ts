@@ -3,15 +3,15 @@
  * gets there, once and in order, in RELAY frames that this member passes on. No other link is touched. The link itself takes
  * over when it is there again.
  */
-import type { Clock, Timer } from '@rookery/runtime';
+import type { Clock, Logger, Timer } from '@rookery/runtime';
 import type { Inbox } from '../delivery/inbox.js';
 import { ProtocolError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import type { PublicationLog } from '../log/publication-log.js';
 import type { Membership } from '../membership/membership.js';
 import type { FirstContact, Peer } from '../membership/peer.js';
-import { FRAME_HEADER_BYTES, RELAY_OVERHEAD_BYTES } from '../protocol/frame.js';
-import { readRelay } from '../protocol/relay-frame.js';
+import { FRAME_HEADER_BYTES, FRAME_RELAY, maxFrameLength } from '../protocol/frame.js';
+import { readRelay, type Relay } from '../protocol/relay-frame.js';
 import { Detour, sendRelayed } from './detour.js';
 
 /** A publication that was not acknowledged for so long is on a link that may be stuck. */
@@ -28,7 +28,6 @@ const ACK_EVERY_BYTES = 64 * 1024;
 export interface DetoursOwner {
   readonly incarnation: string;
   readonly bound: ReadonlySet<Link>;
-  isLeaving(): boolean;
   /** How often we speak. */
   readonly intervalMs: number;
   /** A PONG for `peer` that answers no PING. */
@@ -54,6 +53,7 @@ export class Detours {
 
   constructor(
     private readonly clock: Clock,
+    private readonly logger: Logger,
     private readonly log: PublicationLog,
     private readonly membership: Membership,
     private readonly inbox: Inbox,
@@ -117,16 +117,30 @@ export class Detours {
     if (relay.to === this.owner.incarnation) {
       const origin = this.membership.peers.get(relay.from);
       if (origin === undefined || !origin.isExpected || origin === sender) return;
-      origin.relayedAt = this.clock.now();
-      if (this.inbox.onRelayed(origin, relay.start, bytes, relay.framesStart, end)) this.owe(origin, link, end - start);
-      return;
+      return this.receive(origin, relay, link, bytes, end);
     }
     // Passed on once, and only what its own origin sent: nobody speaks for somebody else.
     if (relay.from !== sender.incarnation) throw new ProtocolError('a RELAY that is passed on a second time');
     const target = this.membership.peers.get(relay.to)?.link;
     // Dropped whole where there is no room: the origin sends it again.
-    if (target?.mayCarry !== true || end - start > target.hello.maxFrameBytes + RELAY_OVERHEAD_BYTES) return;
+    if (target?.mayCarry !== true) return;
+    // One that is too long would cost us the link.
+    if (end - start + 1 > maxFrameLength(FRAME_RELAY, target.hello.maxFrameBytes)) return;
     target.carry(Buffer.from(bytes.subarray(start - FRAME_HEADER_BYTES, end)));
+  }
+
+  /**
+   * Frames of `origin` that `via` carried. Who carries does not look into them, so what is wrong with them is held against
+   * no link: an origin could have the links of others closed.
+   */
+  private receive(origin: Peer, { start, framesStart }: Relay, via: Link, bytes: Buffer, end: number): void {
+    origin.relayedAt = this.clock.now();
+    try {
+      if (this.inbox.onRelayed(origin, start, bytes, framesStart, end)) this.owe(origin, via, end - framesStart);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.logger.debug('Dropped the rest of what was carried.', { from: origin.incarnation, reason: error.message });
+    }
   }
 
   close(): void {
@@ -155,8 +169,10 @@ export class Detours {
       this.active.set(peer, detour);
     }
     const at = detour.via === undefined ? -1 : ways.indexOf(detour.via);
-    if (at < 0) detour.choose(ways[0]);
-    else if (detour.retryIfDue(now)) detour.choose(ways[(at + 1) % ways.length]);
+    if (at < 0) detour.choose(ways[0], now);
+    else if (detour.retryIfDue(now) || detour.isFruitless(now, this.owner.intervalMs)) {
+      detour.choose(ways[(at + 1) % ways.length], now);
+    }
     if (now >= detour.nextBeatAt) {
       detour.nextBeatAt = now + this.owner.intervalMs;
       detour.beat(this.owner.heartbeatFor(peer));
@@ -183,7 +199,7 @@ export class Detours {
   }
 
   private lookAtLinks(): void {
-    if (this.isClosed || this.owner.isLeaving()) return;
+    if (this.isClosed) return;
     const now = this.clock.now();
     let nextInMs = Number.POSITIVE_INFINITY;
     let isAnyStuck = false;

@@ -71,6 +71,36 @@ describe('a goodbye', () => {
   });
 });
 
+describe('a goodbye that another member heard of one that is linked here', () => {
+  const linked = (peer: Peer): void => void (peer.link = {} as NonNullable<Peer['link']>);
+
+  it('counts once that link is gone: it may bring the rest, and its own goodbye', () => {
+    const speaker = met('cccccccccccccccc', 0);
+    const [dead, slow] = [met('aaaaaaaaaaaaaaaa', 7), met('bbbbbbbbbbbbbbbb', 7)];
+    for (const peer of [dead, slow]) {
+      linked(peer);
+      membership.hearsay(speaker, view(ended(peer.incarnation, 10)));
+    }
+    expect(told).toEqual([]);
+    slow.last = 10;
+    for (const peer of [dead, slow]) {
+      peer.link = undefined;
+      membership.unlink(peer);
+    }
+    expect(told).toEqual([['left-behind', undefined], 'left', 'left']);
+  });
+
+  it('is nothing against one whose link breaks, if it was no goodbye', () => {
+    const speaker = met('cccccccccccccccc', 0);
+    const peer = met('aaaaaaaaaaaaaaaa', 7);
+    linked(peer);
+    membership.hearsay(speaker, view(ended(peer.incarnation, 10, true)));
+    peer.link = undefined;
+    membership.unlink(peer);
+    expect(told).toEqual([]);
+  });
+});
+
 describe('the end of a member that we never heard of', () => {
   const LONG_AGO_MS = 1e12;
 

@@ -60,11 +60,13 @@ export class Membership {
     this.owner.onMember('up', { member: peer.member, reason: before === 'heard-of' ? 'linked' : 'returned' });
   }
 
-  /** The bound link of `peer` is gone; whether that is held against it is another matter. */
+  /** The bound link of `peer` is gone; whether that is held against it is another matter, unless it said goodbye to others. */
   unlink(peer: Peer): void {
     peer.hears.clear();
     peer.aloneSince = this.clock.now();
     this.owner.onViewChanged();
+    const { goodbye } = peer;
+    if (goodbye !== undefined) this.leave(peer, goodbye.head, undefined, goodbye.reason);
   }
 
   /** The bound link of `peer` broke. */
@@ -202,8 +204,12 @@ export class Membership {
     if (incarnation === this.self.incarnation) return;
     const known = this.peers.get(incarnation);
     if (known !== undefined) {
-      // One that holds a link to us will say goodbye itself, in order. That others lost it is no evidence for us.
-      if (!isLost && known.link === undefined) this.leave(known, head, undefined, `goodbye, heard by ${speaker.name}`);
+      // That others lost it is no evidence for us.
+      if (isLost) return;
+      const reason = `goodbye, heard by ${speaker.name}`;
+      // One that holds a link to us will say goodbye itself, in order, unless that link is dead already.
+      if (known.link === undefined) this.leave(known, head, undefined, reason);
+      else known.goodbye = { head, reason };
       return;
     }
     // It lived in our lifetime, and we never heard of it: what it published is missing here.

@@ -43,6 +43,8 @@ export class Peer {
   roundTripMs = 0;
   /** The last mark of its time that we heard, to be given back. */
   stamp = 0;
+  /** When we said the newest of our own marks that it gave back. */
+  echoedAt = Number.NEGATIVE_INFINITY;
   /** The highest head that it told. */
   toldHead = 0;
   /** Where it began with us; set once, so that every link and every detour begins at the same place. */
@@ -74,6 +76,8 @@ export class Peer {
   /** When it left or was lost, and the head it left with. */
   endedAt = 0;
   leftHead = 0;
+  /** Another member heard its goodbye, at this head, while it still held a link here. */
+  goodbye: { readonly head: number; readonly reason: string } | undefined;
   private oldestUnproven: UnprovenHead | undefined;
   private newestUnproven: UnprovenHead | undefined;
   private snapshot: Member | undefined;

@@ -92,7 +92,9 @@ export function readGap(bytes: Buffer, start: number, end: number): { to: number
   const to = reader.next();
   const reason = GAP_REASONS[reader.next()];
   if (reason === undefined) throw new ProtocolError('a gap without a known reason');
-  return { to, reason, missed: reader.next() };
+  const missed = reader.next();
+  if (missed > to) throw new ProtocolError(`a gap of ${missed} up to ${to}`);
+  return { to, reason, missed };
 }
 
 export function readConfirm(bytes: Buffer, start: number, end: number): { seq: number; outcome: ConfirmOutcome } {

@@ -7,7 +7,8 @@ import { FRAME_HEADER_BYTES, FRAME_RELAY } from './frame.js';
 import { VarintReader, writeVarint } from './varint.js';
 
 const INCARNATION_BYTES = 8;
-const MAX_PREFIX_BYTES = FRAME_HEADER_BYTES + 2 * INCARNATION_BYTES + 8;
+/** What a RELAY adds to the frames in it, at the most. */
+export const MAX_PREFIX_BYTES = FRAME_HEADER_BYTES + 2 * INCARNATION_BYTES + 8;
 
 export interface Relay {
   readonly to: string;

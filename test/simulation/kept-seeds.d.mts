@@ -1,0 +1,1 @@
+export const KEPT_SEEDS: readonly { readonly seed: number; readonly about: string }[];
