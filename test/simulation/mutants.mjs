@@ -6,10 +6,6 @@
 
 const MESH = 'libs/mesh/src';
 
-/**
- * `seeds`: how many are tried before the mutant counts as having survived. `kept`: seeds that are known to catch it, tried
- * first, for those that need a fault at one exact moment.
- */
 export const MUTANTS = [
   {
     name: 'no-replay',

@@ -9,7 +9,7 @@ export interface LinkStats {
   readonly remoteAddress: string;
   /** Which key the link was authenticated with. */
   readonly keyId: string;
-  /** Of the last heartbeat that this node sent; undefined before the first answer, and on the end that does not dial. */
+  /** Of the last PING that was answered: since the link began, on the end that does not dial. Undefined before the first answer. */
   readonly roundTripMs: number | undefined;
   /** Publications that the peer did not acknowledge yet. */
   readonly lag: number;
@@ -41,7 +41,7 @@ export interface MeshStats {
   /** This node's own publications: the newest number, the oldest one held, and the bytes held. */
   readonly log: { readonly head: number; readonly first: number; readonly bytes: number };
   readonly links: readonly LinkStats[];
-  /** Empty unless a link is broken or stuck while another member hears both ends. */
+  /** Empty unless a link is missing or stuck while another member hears both ends. */
   readonly detours: readonly DetourStats[];
   readonly discovery: readonly DialStats[];
   /** Turns in which more than a window was published: each was a gap for every other node. */

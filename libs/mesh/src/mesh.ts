@@ -63,6 +63,8 @@ import type { Connection, Listener, Transport } from './transport/transport.js';
 
 /** A newcomer is replayed what was published since its own start, and this much before: clocks and starts are not exact. */
 const FIRST_CONTACT_SLACK_MS = 10_000;
+/** ... and this much where only others told its age, for they may have been late. */
+const HEARSAY_SLACK_MS = 60_000;
 /** A link that the peer replaced by another one: by then the other one has begun, or is not worth waiting for. */
 const SUCCESSOR_TIMEOUT_MS = 1_000;
 /** What was told right before a link broke may not have arrived: ends that are so much older are told again. */
@@ -162,6 +164,7 @@ export class Mesh implements LinkOwner {
       onViewChanged: () => this.view.changed(),
       onEnded: (peer) => this.view.noteEnded(peer),
       isOnThisHost: (host) => environment.isThisHost(host),
+      readSince: () => this.heartbeats.polledAt,
     });
     this.farewell = new Farewell(this.clock, {
       get head() {
@@ -501,7 +504,8 @@ export class Mesh implements LinkOwner {
   /** Where a peer begins that has nothing of ours. */
   private firstContact(peer: Peer): FirstContact {
     if (peer.contact !== undefined) return peer.contact;
-    const { seq, isComplete } = this.log.startSince(peer.bornAt - FIRST_CONTACT_SLACK_MS, this.clock.now());
+    const slackMs = peer.link === undefined ? HEARSAY_SLACK_MS : FIRST_CONTACT_SLACK_MS;
+    const { seq, isComplete } = this.log.startSince(peer.bornAt - slackMs, this.clock.now());
     const isGap = !isComplete && seq > 1;
     const missed = isGap ? this.log.missedBetween(1, seq - 1, peer.incarnation) : undefined;
     return (peer.contact = { seq, missed });
@@ -517,7 +521,7 @@ export class Mesh implements LinkOwner {
 
   /** Since when the peer has heard nothing from us: since its own start, or since our last link broke. */
   private unheardSince({ hello }: Link, peer: Peer): number {
-    const bornAt = this.clock.now() - hello.ageMs;
+    const bornAt = this.heartbeats.polledAt - hello.ageMs;
     return peer.isAnnounced ? Math.max(bornAt, peer.aloneSince - END_SLACK_MS) : bornAt;
   }
 
@@ -691,7 +695,7 @@ export class Mesh implements LinkOwner {
     this.bound.delete(link);
     peer.link = undefined;
     link.saidGoodbye = true;
-    this.membership.leave(peer, head, missed, 'goodbye');
+    this.membership.leave(peer, head, this.inbox.unknownOf(link, peer, missed), 'goodbye');
     link.end('goodbye');
   }
 

@@ -63,6 +63,7 @@ class Setting {
     onViewChanged: () => undefined,
     onEnded: () => undefined,
     isOnThisHost: () => false,
+    readSince: () => 0,
   });
   contact: FirstContact = { seq: 1, missed: undefined };
   readonly detours: Detours;

@@ -14,7 +14,7 @@ import { FRAME_HEADER_BYTES, FRAME_RELAY, maxFrameLength } from '../protocol/fra
 import { readRelay, type Relay } from '../protocol/relay-frame.js';
 import { Detour, sendRelayed } from './detour.js';
 
-/** A publication that was not acknowledged for so long is on a link that may be stuck. */
+/** A link on which publications are under way, and none was acknowledged for so long, may be stuck. */
 const STUCK_MIN_MS = 300;
 /** ... or for so many round trips, where that is longer. */
 const STUCK_ROUND_TRIPS = 4;

@@ -36,6 +36,8 @@ export class Heartbeats {
   private isAckDue = false;
   /** What dates the heartbeats of others. */
   readonly stamps = new Stamps();
+  /** By then, everything in the sockets had been read: what is read now came later, even if this process stood still meanwhile. */
+  polledAt: number;
   private isClosed = false;
   private tickedAt = Number.POSITIVE_INFINITY;
   private stalledAt = Number.NEGATIVE_INFINITY;
@@ -45,7 +47,9 @@ export class Heartbeats {
     private readonly random: Random,
     private readonly idleBytesPerSecond: number,
     private readonly owner: HeartbeatsOwner,
-  ) {}
+  ) {
+    this.polledAt = clock.now();
+  }
 
   start(): void {
     this.ticking = this.clock.after(TICK_MS, () => {
@@ -136,6 +140,7 @@ export class Heartbeats {
   private tick(): void {
     const now = this.clock.now();
     const { intervalMs } = this;
+    this.clock.afterPoll(() => (this.polledAt = now));
     if (now - this.tickedAt > TICK_MS + STALL_MS) this.stalledAt = now;
     this.tickedAt = now;
     for (const link of this.owner.boundLinks()) {

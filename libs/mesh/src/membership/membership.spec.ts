@@ -17,6 +17,7 @@ beforeEach(() => {
     onViewChanged: () => undefined,
     onEnded: () => undefined,
     isOnThisHost: () => false,
+    readSince: () => systemClock.now(),
   };
   membership = new Membership(
     { incarnation: '0000000000000000', name: 'me', startedAt: 0 },

@@ -19,6 +19,8 @@ export interface MembershipOwner {
   /** A member left or is lost. */
   onEnded(peer: Peer): void;
   isOnThisHost(host: string): boolean;
+  /** A time in the near past after which everything came that is read now. */
+  readSince(): number;
 }
 
 export class Membership {
@@ -38,6 +40,7 @@ export class Membership {
     const known = this.peers.get(hello.incarnation);
     if (known !== undefined) {
       known.describe(identity);
+      known.noteAge(this.owner.readSince() - hello.ageMs);
       return known;
     }
     const peer = this.makePeer(hello.incarnation, identity, hello.ageMs);
@@ -171,8 +174,8 @@ export class Membership {
     identity: { readonly name: string; readonly address: PeerAddress; readonly metadata: MemberMetadata },
     ageMs: number,
   ): Peer {
-    const now = this.clock.now();
-    return new Peer(incarnation, identity, now, now - ageMs, this.self.startedAt);
+    // What told its age may have waited for us to read it: taken for older than it is, it is owed more, never less.
+    return new Peer(incarnation, identity, this.clock.now(), this.owner.readSince() - ageMs, this.self.startedAt);
   }
 
   private hearOf({ incarnation, name, host, port, metadata, ageMs }: ViewMember): void {

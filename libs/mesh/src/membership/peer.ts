@@ -51,6 +51,8 @@ export class Peer {
   contact: FirstContact | undefined;
   /** The highest number of ours that it acknowledged. */
   acknowledged = 0;
+  /** When it started at the latest, in our monotonic time, as it or others tell: before, it cannot have published anything. */
+  bornAt: number;
   /** Until when we are proven to have all it published. */
   freshAt: number;
   /** What it announced last: when it speaks next, at the latest. */
@@ -87,11 +89,11 @@ export class Peer {
     readonly incarnation: string,
     private identity: { readonly name: string; readonly address: PeerAddress; readonly metadata: MemberMetadata },
     now: number,
-    /** When it started, in our monotonic time, as it or others tell: before, it cannot have published anything. */
-    readonly bornAt: number,
+    bornAt: number,
     /** When we started: what happened before is not ours to have. */
     startedAt: number,
   ) {
+    this.bornAt = bornAt;
     this.freshAt = Math.max(bornAt, startedAt);
     this.aloneSince = now;
   }
@@ -172,6 +174,11 @@ export class Peer {
   noteRefusal(now: number): void {
     if (this.refusals++ === 0) this.firstRefusedAt = now;
     this.lastRefusedAt = now;
+  }
+
+  /** It was born at `bornAt` at the latest: whoever told of it before may have been late. */
+  noteAge(bornAt: number): void {
+    this.bornAt = Math.min(this.bornAt, bornAt);
   }
 
   /** A new life: nothing that was held against it counts any more. */
