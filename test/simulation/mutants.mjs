@@ -253,17 +253,6 @@ export const MUTANTS = [
     ],
   },
   {
-    name: 'detour-never-tries-again',
-    rule: 'what was dropped on the way is sent again',
-    edits: [
-      {
-        file: `${MESH}/detour/detour.ts`,
-        find: 'if (this.slices.length === 0 || now < this.retryAt) return false;',
-        replace: 'if (this.slices.length >= 0) return false;',
-      },
-    ],
-  },
-  {
     name: 'stalled-accuses',
     rule: 'who was held up itself accuses nobody of having hung up',
     edits: [

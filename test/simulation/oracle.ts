@@ -13,6 +13,9 @@ interface Published {
 
 /** What one incarnation was told of another. */
 class Account {
+  /** When it was told of it for the first time, and for the last. */
+  readonly firstAt: number;
+  lastAt: number;
   last: number | undefined;
   /** Told by gaps since then. */
   missed = 0;
@@ -20,6 +23,10 @@ class Account {
   isUnknown = false;
   status: MemberStatus | undefined;
   isUp = false;
+
+  constructor(now: number) {
+    this.firstAt = this.lastAt = now;
+  }
 }
 
 export class Oracle {
@@ -116,9 +123,14 @@ export class Oracle {
     return isUnknown || this.count(origin, receiver, (last ?? 0) + 1, seq, 0) <= missed;
   }
 
+  /** When `receiver` was first and last told anything about `origin`. */
+  acquaintance(receiver: string, origin: string): { readonly firstAt: number; readonly lastAt: number } | undefined {
+    return this.accounts.get(receiver)?.get(origin);
+  }
+
   /** Whether `receiver` was ever told anything about `origin`. */
   knows(receiver: string, origin: string): boolean {
-    return this.accounts.get(receiver)?.has(origin) === true;
+    return this.acquaintance(receiver, origin) !== undefined;
   }
 
   private check(isRight: boolean, complaint: string): void {
@@ -139,7 +151,8 @@ export class Oracle {
   private account(receiver: string, origin: string): Account {
     const accounts = this.accounts.get(receiver)!;
     let account = accounts.get(origin);
-    if (account === undefined) accounts.set(origin, (account = new Account()));
+    if (account === undefined) accounts.set(origin, (account = new Account(this.now())));
+    else account.lastAt = this.now();
     return account;
   }
 }

@@ -17,6 +17,7 @@ export const FAULTS = [
   'slow-handler',
   'burst',
   'strand',
+  'stillborn',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 

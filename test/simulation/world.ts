@@ -190,6 +190,7 @@ export class World {
       slowUntil: 0,
       published: 0,
     };
+    this.watchVerdicts(life);
     slot.life = life;
     this.lives.push(life);
     this.tell(slot.name, `starts as ${incarnation}`);
@@ -207,13 +208,23 @@ export class World {
     this.writeNowAndThen(life);
   }
 
+  /** A link that is closed for silence is a verdict, even where nobody is told. */
+  private watchVerdicts(life: Life): void {
+    const { mesh } = life;
+    const onClosed = mesh.onClosed.bind(mesh);
+    mesh.onClosed = (link, reason) => {
+      if (link.peer !== undefined) this.checkAccusation(life, link.peer.incarnation, reason);
+      onClosed(link, reason);
+    };
+  }
+
   private listen(life: Life): void {
     const { node, incarnation, cache, oracle, process } = { ...life, oracle: this.oracle };
     for (const status of ['up', 'suspect', 'lost', 'left'] as const) {
       node.on(`member.${status}`, (event) => {
         this.tell(life.slot.name, `${event.member.incarnation} is ${status}: ${event.reason}`);
         oracle.onMember(incarnation, status, event);
-        if (status === 'suspect') this.checkAccusation(life, event.member.incarnation, event.reason);
+        if (status === 'suspect') this.checkAccusation(life, event.member.incarnation, event.reason, true);
       });
     }
     node.on('gap', (gap) => {
@@ -376,6 +387,9 @@ export class World {
       case 'slow-handler':
         if (life !== undefined) life.slowUntil = life.process.now() + random.between(0, 5_000);
         return;
+      case 'stillborn':
+        if (life !== undefined) this.startInVain(life);
+        return;
       case 'strand':
         if (life !== undefined && !plan.isOneHost) this.strand(life);
         return;
@@ -405,6 +419,15 @@ export class World {
         });
       }
     }
+  }
+
+  /** A node restarts, and dies before it has done much. */
+  private startInVain(life: Life): void {
+    this.kill(life, false, 0);
+    this.later(this.random.between(50, 2_000), () => {
+      const { life: next } = life.slot;
+      if (next !== undefined && this.time.now < this.plan.chaosMs) this.kill(next, false);
+    });
   }
 
   /** A node restarts cut off from everybody, and finds its way back to one after the other; meanwhile somebody else comes and goes. */
@@ -579,14 +602,15 @@ export class World {
   }
 
   /** Silence is held against a peer only if it was silent, and nothing at all by whoever was away itself. */
-  private checkAccusation(accuser: Life, incarnation: string, reason: string): void {
+  private checkAccusation(accuser: Life, incarnation: string, reason: string, isTold = false): void {
     if (/^(protocol )?error/.test(reason))
       this.fail(`${accuser.slot.name} could not make sense of ${incarnation}: ${reason}`);
     const { now } = this.time;
     const { host } = accuser.slot.address;
     const pause = this.hindrances.find((each) => each.host === host && each.kind === 'pause' && now - each.to < 1_000);
     const wasAway = pause !== undefined && pause.to <= now && pause.to - pause.from > 1_300;
-    if (!wasAway && !reason.startsWith('silent')) return;
+    const isSilence = reason.startsWith('silent');
+    if ((!wasAway || !isTold) && !isSilence) return;
     const accused = this.lives.find((life) => life.incarnation === incarnation)!;
     const since = (wasAway ? pause.from : now) - 6_000;
     const theirs = new Set([accused.slot.address.host]);
@@ -632,28 +656,38 @@ export class World {
   }
 
   /**
-   * The documented limit: an origin that lived, wrote and died while no node that the reader can reach ever heard of it. Only
-   * one that was hindered is excused: without a fault of the network, the barrier of readiness must have prevented it.
+   * The documented limit: an origin that lived, wrote and died while nobody whom the reader has met since ever heard of it.
+   * Where nobody at all did, it must have been hindered: the barrier of readiness keeps it from writing unheard.
    */
   private isExcused(reader: Life, commit: Commit): boolean {
     const origin = this.lives.find(({ incarnation }) => incarnation === commit.by)!;
-    if (origin.endedAt === undefined) return false;
-    for (const { life } of this.slots) {
-      if (life !== undefined && this.oracle.knows(life.incarnation, origin.incarnation)) return false;
+    if (origin.endedAt === undefined || this.oracle.knows(reader.incarnation, origin.incarnation)) return false;
+    let isHeard = false;
+    for (const witness of this.lives) {
+      if (witness === origin || witness === reader) continue;
+      const heard = this.oracle.acquaintance(witness.incarnation, origin.incarnation);
+      if (heard === undefined) continue;
+      isHeard = true;
+      const met = this.oracle.acquaintance(reader.incarnation, witness.incarnation);
+      if (met !== undefined && (witness.endedAt === undefined || met.lastAt > heard.firstAt)) return false;
     }
-    if (this.oracle.knows(reader.incarnation, origin.incarnation)) return false;
-    return this.wasHindered(origin);
+    return isHeard || this.wasHindered(origin, commit);
   }
 
-  private wasHindered(origin: Life): boolean {
-    const { address } = origin.slot;
-    const answer = origin.firstAnswer ?? [];
-    const listed = this.slots.filter(
-      ({ address: other }) => other !== address && answer.includes(`${other.host}:${other.port}`),
-    );
-    const hosts = new Set([address.host, ...listed.map(({ address: other }) => other.host)]);
-    if (listed.length === 0) return true;
-    return this.wereHindered(hosts, origin.startedAt);
+  /** Whether nobody could have heard the origin before it wrote: nobody was there whom it had reason to wait for. */
+  private wasHindered(origin: Life, { at }: Commit): boolean {
+    const { startedAt, firstAnswer = [], slot } = origin;
+    const isHindered = (where: string): boolean =>
+      this.hindrances.some(
+        ({ host, kind, from, to }) => host === where && kind !== 'end' && from <= at && to >= startedAt,
+      );
+    if (isHindered(slot.address.host)) return true;
+    return !this.lives.some((witness) => {
+      const { host, port } = witness.slot.address;
+      const wasThere = witness.startedAt < startedAt - 1_000 && (witness.endedAt ?? at + 1_001) > at + 1_000;
+      if (!wasThere || witness.isLeaving || !firstAnswer.includes(`${host}:${port}`)) return false;
+      return !isHindered(host);
+    });
   }
 
   // ---- small things -----------------------------------------------------------------------------------------------
