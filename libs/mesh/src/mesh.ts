@@ -670,9 +670,11 @@ export class Mesh implements LinkOwner {
       // The lower incarnation chose this link: the higher one follows.
       if (peer.link !== link) {
         if (this.incarnation < peer.incarnation) return;
-        // Each START travels on a connection of its own: that of a link which was given up since may be read last.
-        if (choice < peer.choice) return;
+        // Each START travels on a connection of its own: that of a link which was given up since may be read last. One that
+        // was opened after the last choice was known can only be a later choice, whatever it says.
+        if (choice < peer.choice && link.openedAt <= peer.choiceAt) return;
         peer.choice = choice;
+        peer.choiceAt = this.clock.now();
         this.bind(link, peer);
       }
       if (link.isClosed) return;
