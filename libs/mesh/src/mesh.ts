@@ -507,7 +507,7 @@ export class Mesh implements LinkOwner {
   private onReached(peer: Peer): void {
     if (peer.isAnnounced) return;
     this.membership.announce(peer);
-    this.membership.suspect(peer, 'there is no link with it, others carry what it says');
+    if (peer.link === undefined) this.membership.suspect(peer, 'there is no link with it, others carry what it says');
   }
 
   /** Since when the peer has heard nothing from us: since its own start, or since our last link broke. */

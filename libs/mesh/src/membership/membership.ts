@@ -24,6 +24,7 @@ export interface MembershipOwner {
 export class Membership {
   readonly peers = new PeerTable();
   private readonly namesWarnedAbout = new Set<string>();
+  private isLookDue = false;
 
   constructor(
     private readonly self: { readonly incarnation: string; readonly name: string; readonly startedAt: number },
@@ -112,8 +113,18 @@ export class Membership {
       if (speaker.hears.size < MAX_VIEW_MEMBERS) speaker.hears.add(entry.incarnation);
     }
     for (const ended of view.ended) this.hearOfEnd(speaker, ended);
-    this.judgeAll();
-    this.owner.onHeard();
+    this.lookSoon();
+  }
+
+  /** Looks at all that was heard, once for however many frames arrived together. */
+  private lookSoon(): void {
+    if (this.isLookDue) return;
+    this.isLookDue = true;
+    this.clock.endOfTurn(() => {
+      this.isLookDue = false;
+      this.judgeAll();
+      this.owner.onHeard();
+    });
   }
 
   /** Addresses that discovery lists, as keys; absence counts only for those that were listed once. */
