@@ -262,7 +262,7 @@ export const MUTANTS = [
     edits: [
       {
         file: `${MESH}/detour/detour.ts`,
-        find: 'if (this.slices.length === 0 || now < this.retryAt) return false;',
+        find: 'if ((this.slices.length === 0 && !this.isBlocked) || now < this.retryAt) return false;',
         replace: 'if (this.slices.length >= 0) return false;',
       },
     ],

@@ -8,14 +8,19 @@ import type { Peer } from './peer.js';
 
 let told: unknown[];
 let membership: Membership;
+/** How often all that was heard was looked at. */
+let looks: { count: number };
 
 beforeEach(() => {
   told = [];
+  // Those of earlier tests may come late.
+  const own = { count: 0 };
+  looks = own;
   const owner = {
     onMember: (status: string) => told.push(status),
     onGap: ({ reason, missed }: { reason: string; missed: number | undefined }) => told.push([reason, missed]),
     onWanted: () => undefined,
-    onHeard: () => undefined,
+    onHeard: () => void own.count++,
     onViewChanged: () => undefined,
     onEnded: () => undefined,
     isOnThisHost: () => false,
@@ -150,6 +155,16 @@ describe('hearsay without end', () => {
     for (let i = 0; i < 5; i++) membership.judgeAll();
     // Every one was held against all others once: seconds.
     expect(performance.now() - began).toBeLessThan(500);
+  });
+
+  it('is looked at once, however many frames came together', async () => {
+    const speaker = met('cccccccccccccccc', 0);
+    for (let i = 0; i < 1_000; i++) membership.hearsay(speaker, view());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(looks.count).toBe(1);
+    membership.hearsay(speaker, view());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(looks.count).toBe(2);
   });
 
   it('is remembered of each speaker up to a bound', () => {
