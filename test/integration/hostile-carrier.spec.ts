@@ -214,6 +214,19 @@ describe('what a carrier brings', () => {
     expect(suspected).toEqual([]);
   });
 
+  it('is not missing once more when the link itself says goodbye without it', async () => {
+    const { node, told, carrier, self } = await carried();
+    const origin = await linked(node, ORIGIN);
+    origin.write(publication('t', 1));
+    await until(() => told.includes(1), 'what came on the link');
+    carrier.write(relay(self, ORIGIN, 2, publication('t', 2), publication('t', 3)));
+    await until(() => told.includes(3), 'what was carried');
+    // Of numbers 2 to 6, one is for somebody else.
+    origin.write(numbers(FRAME_BYE, 6, 4));
+    await until(() => told.includes('left'), 'a goodbye');
+    expect(told).toEqual(['up', 1, 2, 3, ['left-behind', 2], 'left']);
+  });
+
   it('leaves a link alone that is bound and fine', async () => {
     const { node, told, carrier, self } = await carried();
     const origin = await linked(node, ORIGIN);

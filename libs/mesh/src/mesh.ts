@@ -689,7 +689,7 @@ export class Mesh implements LinkOwner {
     this.bound.delete(link);
     peer.link = undefined;
     link.saidGoodbye = true;
-    this.membership.leave(peer, head, missed, 'goodbye');
+    this.membership.leave(peer, head, Math.max(0, missed - this.inbox.knownOtherwise(link, peer)), 'goodbye');
     link.end('goodbye');
   }
 

@@ -74,9 +74,7 @@ export class Inbox {
 
   onGap(link: Link, peer: Peer, gap: { to: number; reason: GapReason; missed: number }): void {
     if (!link.hasServed) throw new ProtocolError('a gap before SERVES');
-    // What came another way, or was told there to be missing, and this link did not repeat yet. Numbers that were for others
-    // are in neither count.
-    const known = link.receiveNext <= peer.last ? peer.received - link.receivedWhenLeading - link.duplicates : 0;
+    const known = this.knownOtherwise(link, peer);
     link.receiveNext = gap.to + 1;
     if (gap.to <= peer.last) {
       link.duplicates += gap.missed;
@@ -84,12 +82,21 @@ export class Inbox {
     }
     peer.last = gap.to;
     peer.proveFreshness();
-    const missed = Math.max(0, gap.missed - Math.max(0, known));
+    const missed = Math.max(0, gap.missed - known);
     peer.received += missed;
     link.noteLeading(peer.received);
     // Everything in between was meant for others: nothing is missing here.
     if (missed === 0) return;
     this.sink.onGap({ from: peer.member, reason: gap.reason, missed });
+  }
+
+  /**
+   * How many publications came another way, or were told there to be missing, and this link did not repeat yet: what it calls
+   * missing from here on may be among them. Numbers that were for others are in neither count.
+   */
+  knownOtherwise(link: Link, peer: Peer): number {
+    if (link.receiveNext > peer.last) return 0;
+    return Math.max(0, peer.received - link.receivedWhenLeading - link.duplicates);
   }
 
   onHeartbeat(link: Link, peer: Peer, type: number, beat: Heartbeat): void {
