@@ -148,6 +148,11 @@ export class FakePeer {
     throw new Error(`Waited in vain for a frame of type ${type}`);
   }
 
+  /** Reads nothing any more. */
+  pause(): void {
+    this.socket.pause();
+  }
+
   close(): void {
     this.socket.destroy();
   }

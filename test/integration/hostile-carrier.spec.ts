@@ -58,6 +58,12 @@ async function linked(node: MeshNode, incarnation: string, rest: Record<string, 
   return peer;
 }
 
+/** What a node's sockets hold is told to nobody else. */
+function boundLinks(node: MeshNode): Iterable<{ readonly connection: { readonly bufferedBytes: number } }> {
+  const { mesh } = node as unknown as { mesh: { bound: ReturnType<typeof boundLinks> } };
+  return mesh.bound;
+}
+
 const member = (incarnation: string) => ({
   incarnation,
   name: incarnation.slice(0, 2),
@@ -191,6 +197,36 @@ describe('what a carrier brings', () => {
     expect(told).toEqual(['up', ['undecodable', 1], ['undecodable', 1], 3]);
   });
 
+  it('speaks for a member whose link is bound and said nothing yet, and does not call that link broken', async () => {
+    const { node, told, carrier, self } = await carried();
+    const origin = await FakePeer.connect(node.self.address.port, { incarnation: ORIGIN });
+    peers.push(origin);
+    await origin.shakeHands(self, { port: silentPort });
+    origin.write(numbers(FRAME_START, 1));
+    await until(() => node.stats().links.length === 2, 'a bound link');
+    const suspected: string[] = [];
+    node.on('member.suspect', (event) => suspected.push(event.reason));
+    carrier.write(relay(self, ORIGIN, 1, beat(0, 0), numbers(FRAME_START, 1), publication('t', 1)));
+    await until(() => told.includes(1), 'what was carried');
+    origin.write(serves(), publication('t', 'carried before'), publication('t', 2));
+    await until(() => told.includes(2), 'what came on the link');
+    expect(told).toEqual(['up', 1, 2]);
+    expect(suspected).toEqual([]);
+  });
+
+  it('is not missing once more when the link itself says goodbye without it', async () => {
+    const { node, told, carrier, self } = await carried();
+    const origin = await linked(node, ORIGIN);
+    origin.write(publication('t', 1));
+    await until(() => told.includes(1), 'what came on the link');
+    carrier.write(relay(self, ORIGIN, 2, publication('t', 2), publication('t', 3)));
+    await until(() => told.includes(3), 'what was carried');
+    // Of numbers 2 to 6, one is for somebody else.
+    origin.write(numbers(FRAME_BYE, 6, 4));
+    await until(() => told.includes('left'), 'a goodbye');
+    expect(told).toEqual(['up', 1, 2, 3, ['left-behind', 2], 'left']);
+  });
+
   it('leaves a link alone that is bound and fine', async () => {
     const { node, told, carrier, self } = await carried();
     const origin = await linked(node, ORIGIN);
@@ -225,6 +261,29 @@ describe('a node that is asked to carry', () => {
     await until(() => origin.isEnded, 'a closed link');
     expect(target.isEnded).toBe(false);
     expect(target.frames.filter(({ type }) => type === FRAME_RELAY)).toHaveLength(1);
+  });
+
+  it('holds little for a target that does not read, and still serves everybody else', async () => {
+    const node = await startNode('c', [await freePort()]);
+    const [target, origin] = [await linked(node, CARRIER), await linked(node, ORIGIN)];
+    target.pause();
+    const frames = relay(CARRIER, ORIGIN, 1, publication('t', 'x'.repeat(100_000)));
+    const heard: unknown[] = [];
+    node.subscribe('t', (payload) => heard.push(payload));
+    let most = 0;
+    let looks = 0;
+    await until(() => {
+      origin.write(frames);
+      for (const { connection } of boundLinks(node)) most = Math.max(most, connection.bufferedBytes);
+      // The kernels take some megabytes first.
+      if (most > 0) looks++;
+      return looks > 100;
+    }, 'a socket that takes no more');
+    origin.write(publication('t', 'done'));
+    await until(() => heard.includes('done'), 'what stands behind it');
+    // One RELAY beyond the bound.
+    expect(most).toBeLessThan(32 * 1024 + frames.length + 10_000);
+    expect(origin.isEnded).toBe(false);
   });
 
   it('drops what the target would have to close its link for, and not a byte less', async () => {

@@ -134,6 +134,22 @@ describe('an authenticated peer', () => {
     expect(second.isEnded).toBe(false);
   });
 
+  it('that claims more choices than there can be is believed about later links all the same', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const told = watch(node);
+    const lower = '0000000000000000';
+    const first = await fake(node, lower);
+    await first.shakeHands(node.self.incarnation);
+    first.write(numbers(FRAME_START, 1, Number.MAX_SAFE_INTEGER), serves(), publication('t', 'first'));
+    await until(() => told.includes('first'), 'something on the first link');
+    const second = await fake(node, lower);
+    await second.shakeHands(node.self.incarnation);
+    second.write(numbers(FRAME_START, 2, 2), serves(), publication('t', 'second'));
+    await until(() => told.includes('second'), 'something on the second link');
+    expect(told).toEqual(['up', 'first', 'second']);
+    await until(() => first.isEnded, 'the end of the first link');
+  });
+
   it('that chooses another link while the node leaves is told the last words and the goodbye there', async () => {
     const node = await startNode('a', [await freePort()]);
     const lower = '0000000000000000';

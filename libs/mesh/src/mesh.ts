@@ -3,7 +3,7 @@
  * the parts; see docs/protocol.md.
  */
 import { addressKey, type DiscoveryContext, isLoopback, isUnspecified, type PeerAddress } from 'rookery/discovery';
-import { type Clock, type Logger, printable, type Random, type Timer } from '@rookery/runtime';
+import { type Clock, type Logger, printable, type Random } from '@rookery/runtime';
 import { Farewell } from './delivery/farewell.js';
 import { Inbox } from './delivery/inbox.js';
 import { Outbox } from './delivery/outbox.js';
@@ -110,7 +110,6 @@ export class Mesh implements LinkOwner {
   private listener: Listener | undefined;
   private ownAddress: PeerAddress;
   private ownMember: Member | undefined;
-  private considering: Timer | undefined;
   private readonly readyChecks = new Set<() => void>();
   private leftAt: number | undefined;
   private phase: 'new' | 'starting' | 'running' | 'leaving' | 'left' = 'new';
@@ -160,7 +159,12 @@ export class Mesh implements LinkOwner {
       onMember: (status, event) => sink.onMember(status, event),
       onGap: (gap) => sink.onGap(gap),
       onWanted: (peer) => this.reach?.want(peer),
-      onHeard: () => this.considerSoon(),
+      onHeard: () => {
+        if (this.isLeft) return;
+        this.reach?.reconcile();
+        this.detours.reconsider();
+        this.checkReady();
+      },
       onViewChanged: () => this.view.changed(),
       onEnded: (peer) => this.view.noteEnded(peer),
       isOnThisHost: (host) => environment.isThisHost(host),
@@ -516,7 +520,7 @@ export class Mesh implements LinkOwner {
     if (peer.isAnnounced) return;
     this.membership.announce(peer);
     // It never had a link that could have broken: nobody needs to be told of that.
-    peer.setStatus('suspect');
+    if (peer.link === undefined) peer.setStatus('suspect');
   }
 
   /** Since when the peer has heard nothing from us: since its own start, or since our last link broke. */
@@ -678,9 +682,11 @@ export class Mesh implements LinkOwner {
       // The lower incarnation chose this link: the higher one follows.
       if (peer.link !== link) {
         if (this.incarnation < peer.incarnation) return;
-        // Each START travels on a connection of its own: that of a link which was given up since may be read last.
-        if (choice < peer.choice) return;
+        // Each START travels on a connection of its own: that of a link which was given up since may be read last. One that
+        // was opened after the last choice was known can only be a later choice, whatever it says.
+        if (choice < peer.choice && link.openedAt <= peer.choiceAt) return;
         peer.choice = choice;
+        peer.choiceAt = this.clock.now();
         this.bind(link, peer);
       }
       if (link.isClosed) return;
@@ -747,18 +753,6 @@ export class Mesh implements LinkOwner {
     this.membership.judgeAll();
     this.reach?.tick();
     this.detours.reconsider();
-  }
-
-  /** Looks at everybody once all that waits in the sockets was heard: where many nodes start at once, views come by the hundred. */
-  private considerSoon(): void {
-    this.considering ??= this.clock.afterPoll(() => {
-      this.considering = undefined;
-      if (this.isLeft) return;
-      this.membership.judgeAll();
-      this.reach?.reconcile();
-      this.detours.reconsider();
-      this.checkReady();
-    });
   }
 
   private checkReady(): void {

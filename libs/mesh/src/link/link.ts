@@ -52,6 +52,7 @@ export class Link {
   peer: Peer | undefined;
   /** Our nonce on this link: names it to both ends. */
   nonce = '';
+  readonly openedAt: number;
   readyAt = 0;
   boundAt = 0;
   /** What was received and acknowledged before this link was bound. */
@@ -116,7 +117,7 @@ export class Link {
     expected: string,
   ) {
     const { clock } = owner;
-    this.heardAt = this.sentAt = clock.now();
+    this.openedAt = this.heardAt = this.sentAt = clock.now();
     this.handshakeTimer = clock.after(HANDSHAKE_TIMEOUT_MS, () => {
       clock.afterPoll(() => {
         if (this.boundAt === 0) this.close(this.isReady ? 'no START in time' : 'no handshake in time');

@@ -1,19 +1,26 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { silentLogger, systemClock } from '@rookery/runtime';
-import type { Hello, View, ViewEnded } from '../protocol/list-frames.js';
+import { ProtocolError } from '../errors.js';
+import { FRAME_HEADER_BYTES } from '../protocol/frame.js';
+import { type Hello, readView, type View, type ViewEnded, viewFrame } from '../protocol/list-frames.js';
 import { Membership } from './membership.js';
 import type { Peer } from './peer.js';
 
 let told: unknown[];
 let membership: Membership;
+/** How often all that was heard was looked at. */
+let looks: { count: number };
 
 beforeEach(() => {
   told = [];
+  // Those of earlier tests may come late.
+  const own = { count: 0 };
+  looks = own;
   const owner = {
     onMember: (status: string) => told.push(status),
     onGap: ({ reason, missed }: { reason: string; missed: number | undefined }) => told.push([reason, missed]),
     onWanted: () => undefined,
-    onHeard: () => undefined,
+    onHeard: () => void own.count++,
     onViewChanged: () => undefined,
     onEnded: () => undefined,
     isOnThisHost: () => false,
@@ -125,5 +132,58 @@ describe('the end of a member that we never heard of', () => {
     const { incarnation } = met('aaaaaaaaaaaaaaaa', 7);
     membership.hearsay(speaker, view(ended(incarnation, 0, true)));
     expect(told).toEqual([]);
+  });
+});
+
+describe('hearsay without end', () => {
+  const members = (from: number, count: number, metadata = {}): View['members'] =>
+    Array.from({ length: count }, (_, i) => ({
+      incarnation: (from + i).toString(16).padStart(16, '0'),
+      name: 'nobody',
+      host: '10.0.0.9',
+      port: 9,
+      metadata,
+      ageMs: 0,
+    }));
+
+  it('is looked at in a moment, however many it speaks of', () => {
+    const speaker = met('cccccccccccccccc', 0);
+    speaker.link = {} as NonNullable<Peer['link']>;
+    for (let part = 0; part < 9; part++) {
+      membership.hearsay(speaker, { ...view(), members: members(1 + part * 1_000, 1_000) });
+    }
+    const began = performance.now();
+    for (let i = 0; i < 5; i++) membership.judgeAll();
+    // Every one was held against all others once: seconds.
+    expect(performance.now() - began).toBeLessThan(500);
+  });
+
+  it('is looked at once, however many frames came together', async () => {
+    const speaker = met('cccccccccccccccc', 0);
+    for (let i = 0; i < 1_000; i++) membership.hearsay(speaker, view());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(looks.count).toBe(1);
+    membership.hearsay(speaker, view());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(looks.count).toBe(2);
+  });
+
+  it('is remembered of each speaker up to a bound', () => {
+    const speaker = met('cccccccccccccccc', 0);
+    for (let part = 0; part < 3; part++) {
+      membership.hearsay(speaker, { ...view(), members: members(1 + part * 1_000, 1_000) });
+    }
+    expect(speaker.hears.size).toBe(1_000);
+    membership.hearsay(speaker, { ...view(), gone: [...speaker.hears] });
+    expect(speaker.hears.size).toBe(0);
+  });
+
+  it('with more about a member than it could have said itself is refused', () => {
+    const read = (bytes: number): View => {
+      const frame = viewFrame({ ...view(), members: members(1, 1, { x: 'x'.repeat(bytes) }) });
+      return readView(frame, FRAME_HEADER_BYTES, frame.length);
+    };
+    expect(read(1_000).members).toHaveLength(1);
+    expect(() => read(5_000)).toThrow(ProtocolError);
   });
 });

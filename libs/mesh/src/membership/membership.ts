@@ -1,7 +1,7 @@
 /** Who is here: every known incarnation, what became of it, and the events about it. */
 import type { PeerAddress } from 'rookery/discovery';
-import { type Clock, type Logger, printable } from '@rookery/runtime';
-import type { Hello, View, ViewEnded, ViewMember } from '../protocol/list-frames.js';
+import { type Clock, type Logger, printable, type Timer } from '@rookery/runtime';
+import { type Hello, MAX_VIEW_MEMBERS, type View, type ViewEnded, type ViewMember } from '../protocol/list-frames.js';
 import type { Gap, MemberEvent, MemberMetadata, MemberStatus } from './member.js';
 import { reasonForLoss } from './evidence.js';
 import { Peer } from './peer.js';
@@ -25,6 +25,7 @@ export interface MembershipOwner {
 
 export class Membership {
   readonly peers = new PeerTable();
+  private looking: Timer | undefined;
   private readonly namesWarnedAbout = new Set<string>();
 
   constructor(
@@ -111,11 +112,20 @@ export class Membership {
     for (const incarnation of view.gone) speaker.hears.delete(incarnation);
     for (const entry of view.members) {
       if (entry.incarnation === this.self.incarnation) continue;
-      speaker.hears.add(entry.incarnation);
       this.hearOf(entry);
+      if (speaker.hears.size < MAX_VIEW_MEMBERS) speaker.hears.add(entry.incarnation);
     }
     for (const ended of view.ended) this.hearOfEnd(speaker, ended);
-    this.owner.onHeard();
+    this.lookSoon();
+  }
+
+  /** Looks at everybody once for all that waits in the sockets: where many nodes start at once, views come by the hundred. */
+  private lookSoon(): void {
+    this.looking ??= this.clock.afterPoll(() => {
+      this.looking = undefined;
+      this.judgeAll();
+      this.owner.onHeard();
+    });
   }
 
   /** Addresses that discovery lists, as keys; absence counts only for those that were listed once. */
@@ -132,10 +142,12 @@ export class Membership {
 
   /** Looks at the evidence against every peer without a link. */
   judgeAll(): void {
-    for (const peer of this.peers) this.judge(peer);
+    // Found once: thousands may be known only by hearsay, and looking at all of them for each would take seconds.
+    const linked = this.linked();
+    for (const peer of this.peers) this.judge(peer, linked);
   }
 
-  judge(peer: Peer): void {
+  judge(peer: Peer, linked = this.linked()): void {
     if (peer.link !== undefined || !peer.isExpected) return;
     const now = this.clock.now();
     const reason = reasonForLoss(
@@ -146,9 +158,9 @@ export class Membership {
         lastRefusedAt: peer.lastRefusedAt,
         acceptedOurDial: peer.acceptedOurDial,
         isOnThisHost: peer.refusals > 0 && this.owner.isOnThisHost(peer.address.host),
-        successor: this.successorOf(peer),
+        successor: this.successorOf(peer, linked),
         leadsToUs: peer.leadsToUs,
-        isHeardByOthers: this.isHeardByOthers(peer.incarnation),
+        isHeardByOthers: linked.some((other) => other.hears.has(peer.incarnation)),
         absentAnswers: peer.absentAnswers,
         failedDials: peer.failedDials,
       },
@@ -194,8 +206,8 @@ export class Membership {
   }
 
   /** Who is linked to us from the address of `peer`, which has no link. */
-  private successorOf(peer: Peer): string | undefined {
-    for (const other of this.peers) {
+  private successorOf(peer: Peer, linked: readonly Peer[]): string | undefined {
+    for (const other of linked) {
       if (other.link?.hasStarted === true && other !== peer && other.addressKey === peer.addressKey)
         return label(other);
     }
@@ -224,9 +236,8 @@ export class Membership {
     peer.endedAt = this.clock.now() - endedMs;
   }
 
-  private isHeardByOthers(incarnation: string): boolean {
-    for (const other of this.peers) if (other.link !== undefined && other.hears.has(incarnation)) return true;
-    return false;
+  private linked(): Peer[] {
+    return [...this.peers].filter(({ link }) => link !== undefined);
   }
 
   private warnOfNamesakes(peer: Peer): void {

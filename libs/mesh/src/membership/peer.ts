@@ -29,6 +29,8 @@ export class Peer {
   link: Link | undefined;
   /** How often the lower incarnation of us two chose a link, as far as this end knows. */
   choice = 0;
+  /** When that was learned. */
+  choiceAt = Number.NEGATIVE_INFINITY;
   /** Its link was closed by the peer in favour of another one, whose START is on its way. */
   isRelinking = false;
   /** The highest contiguous number received. */

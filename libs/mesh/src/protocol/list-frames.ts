@@ -1,6 +1,7 @@
 /** The frames that hold structures: HELLO, REJECT, VIEW and SERVES. Their bodies are encoded like payloads, and checked field by field. */
 import { decode } from '../codec/decode.js';
 import { encode } from '../codec/encode.js';
+import { ProtocolError } from '../errors.js';
 import type { MemberMetadata } from '../membership/member.js';
 import {
   FRAME_HEADER_BYTES,
@@ -8,6 +9,7 @@ import {
   FRAME_REJECT,
   FRAME_SERVES,
   FRAME_VIEW,
+  MAX_HANDSHAKE_FRAME_BYTES,
   MIN_FRAME_BYTES_LIMIT,
 } from './frame.js';
 import { Fields } from './fields.js';
@@ -133,6 +135,13 @@ export function readHello(bytes: Buffer, start: number, end: number): Hello {
   };
 }
 
+/** What did not fit into the HELLO of the member itself was made up, and would be remembered for it. */
+function boundedMetadata(member: Fields): MemberMetadata {
+  const metadata = member.record('metadata');
+  if (encode(metadata).length > MAX_HANDSHAKE_FRAME_BYTES) throw new ProtocolError('metadata of a member is too large');
+  return metadata;
+}
+
 export function readReject(bytes: Buffer, start: number, end: number): Reject {
   const fields = new Fields('REJECT', decode(bytes, start, end));
   const code = fields.text('code', 32);
@@ -152,7 +161,7 @@ export function readView(bytes: Buffer, start: number, end: number): View {
         name: member.text('name', MAX_NAME_LENGTH),
         host: member.text('host', MAX_HOST_LENGTH),
         port: member.count('port', 1, 0xffff),
-        metadata: member.record('metadata'),
+        metadata: boundedMetadata(member),
         ageMs: member.count('ageMs'),
       };
     }),
