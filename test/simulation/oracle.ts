@@ -13,9 +13,6 @@ interface Published {
 
 /** What one incarnation was told of another. */
 class Account {
-  /** When it was told of it for the first time, and for the last. */
-  readonly firstAt: number;
-  lastAt: number;
   last: number | undefined;
   /** Told by gaps since then. */
   missed = 0;
@@ -24,9 +21,10 @@ class Account {
   status: MemberStatus | undefined;
   isUp = false;
 
-  constructor(now: number) {
-    this.firstAt = this.lastAt = now;
-  }
+  constructor(
+    /** When it was last told anything of it. */
+    public lastAt: number,
+  ) {}
 }
 
 export class Oracle {
@@ -123,14 +121,20 @@ export class Oracle {
     return isUnknown || this.count(origin, receiver, (last ?? 0) + 1, seq, 0) <= missed;
   }
 
-  /** When `receiver` was first and last told anything about `origin`. */
-  acquaintance(receiver: string, origin: string): { readonly firstAt: number; readonly lastAt: number } | undefined {
-    return this.accounts.get(receiver)?.get(origin);
+  /** When `receiver` was last told anything about `origin`, if it ever was. */
+  lastToldAt(receiver: string, origin: string): number | undefined {
+    return this.accounts.get(receiver)?.get(origin)?.lastAt;
+  }
+
+  /** Whether `receiver` was told that `origin` is no more. */
+  knowsEnd(receiver: string, origin: string): boolean {
+    const account = this.accounts.get(receiver)?.get(origin);
+    return account !== undefined && (account.isUnknown || account.status === 'lost' || account.status === 'left');
   }
 
   /** Whether `receiver` was ever told anything about `origin`. */
   knows(receiver: string, origin: string): boolean {
-    return this.acquaintance(receiver, origin) !== undefined;
+    return this.accounts.get(receiver)?.has(origin) === true;
   }
 
   private check(isRight: boolean, complaint: string): void {

@@ -19,6 +19,8 @@ const DETOUR_AFTER_MS = 1_000;
 const DETOURED_MS = 2_000;
 /** Through less than this, nothing gets soon. */
 const MIN_DETOUR_BUFFER_BYTES = 16_384;
+/** So long after a link was bound, both ends know whom the other one knows. */
+const TOLD_MS = 1_000;
 /** More timers than this in one process are a leak. */
 const MAX_TIMERS = 600;
 /** More log than this beyond the window is a leak: segments are let go whole. */
@@ -130,7 +132,10 @@ export class World {
 
   private async live(): Promise<void> {
     const { plan, time } = this;
-    for (const slot of this.slots) this.later(this.random.between(0, 3_000), () => this.start(slot));
+    for (const [i, slot] of this.slots.entries()) {
+      if (i > 1 && this.random.chance(0.25)) this.startLate(slot);
+      else this.later(this.random.between(0, 3_000), () => this.start(slot));
+    }
     for (const [fault, every] of plan.faults) this.planFault(fault, every);
     await this.advance(plan.chaosMs);
     this.heal();
@@ -246,7 +251,7 @@ export class World {
   private readNowAndThen(life: Life): void {
     const { random, process } = life;
     process.after(random.between(0, 2 * this.plan.readEveryMs), () => {
-      this.read(life, `row-${random.int(1, this.plan.keys)}`);
+      this.read(life, this.anyRow(random));
       this.readNowAndThen(life);
     });
   }
@@ -262,7 +267,9 @@ export class World {
 
   private write(life: Life): void {
     const { random, process, incarnation } = life;
-    const commit = this.database.commit(`row-${random.int(1, this.plan.keys)}`, incarnation);
+    // The first word of each life is on a row that nobody else writes, and so heals by chance.
+    const row = life.published === 0 ? rowOf(life.slot) : `row-${random.int(1, this.plan.keys)}`;
+    const commit = this.database.commit(row, incarnation);
     const delayMs = this.plan.maxCommitMs * random.next();
     if (delayMs === 0) this.publish(life, commit);
     else {
@@ -271,6 +278,11 @@ export class World {
       });
     }
     if (random.chance(this.plan.directedShare)) this.whisper(life);
+  }
+
+  private anyRow(random: SeededRandom): string {
+    const row = random.int(1, this.plan.keys + this.slots.length);
+    return row <= this.plan.keys ? `row-${row}` : rowOf(this.slots[row - this.plan.keys - 1]!);
   }
 
   private publish(life: Life, commit: Commit): void {
@@ -282,6 +294,15 @@ export class World {
     commit.publishedAt = this.time.now;
     commit.seq = seq;
     life.published++;
+    this.later(FRESH_BOUND_MS + 1, () => {
+      // Where the origin is no more, nobody will hear of it by chance.
+      if (this.isLiving(incarnation)) return;
+      for (const { life: reader } of this.slots) {
+        if (reader?.isReady === true && reader.process.pausedUntil <= this.time.now) {
+          this.checkServed(reader, key, reader.cache.entries.get(key));
+        }
+      }
+    });
   }
 
   /** For one member alone: for all others its number is skipped. */
@@ -295,13 +316,16 @@ export class World {
   }
 
   private read(life: Life, key: string): void {
-    const { fresh } = life.node.freshness();
-    const version = life.cache.read(key);
-    if (version === undefined || !fresh) return;
+    this.checkServed(life, key, life.cache.read(key));
+  }
+
+  /** What a node serves as fresh must not be older than freshness allows. */
+  private checkServed(life: Life, key: string, version: number | undefined): void {
+    if (version === undefined || !life.node.freshness().fresh) return;
     const next = this.database.history(key)[version];
     if (next?.publishedAt === undefined || this.time.now - next.publishedAt <= FRESH_BOUND_MS) return;
-    // Freshness speaks of the nodes that are known.
-    if (life.mesh.member(next.by) === undefined) return;
+    // Freshness speaks of the nodes that are known, or must be.
+    if (life.mesh.member(next.by) === undefined && (this.isLiving(next.by) || this.isExcused(life, next))) return;
     const age = Math.round(this.time.now - next.publishedAt);
     this.fail(
       `${life.slot.name} is fresh, and serves ${key} ${version} although ${next.by} published ${version + 1} ${age} ms ago`,
@@ -419,6 +443,19 @@ export class World {
         });
       }
     }
+  }
+
+  /** A node that nobody waits for: it comes late, and may be gone again before anybody has heard of it. */
+  private startLate(slot: Slot): void {
+    this.later(this.random.between(4_000, 36_000), () => {
+      if (slot.life !== undefined || this.time.now >= this.plan.chaosMs) return;
+      this.start(slot);
+      const { life } = slot;
+      if (life === undefined || this.random.chance(0.3)) return;
+      this.later(this.random.between(50, 1_500), () => {
+        if (slot.life === life) this.kill(life, false, this.plan.chaosMs);
+      });
+    });
   }
 
   /** A node restarts, and dies before it has done much. */
@@ -561,6 +598,10 @@ export class World {
     });
   }
 
+  private isLiving(incarnation: string): boolean {
+    return this.slots.some(({ life }) => life?.incarnation === incarnation);
+  }
+
   private isSteady(one: Life, other: Life): boolean {
     return this.linkAge(one, other) >= STEADY_MS && this.linkAge(other, one) >= STEADY_MS;
   }
@@ -665,11 +706,13 @@ export class World {
     let isHeard = false;
     for (const witness of this.lives) {
       if (witness === origin || witness === reader) continue;
-      const heard = this.oracle.acquaintance(witness.incarnation, origin.incarnation);
-      if (heard === undefined) continue;
+      const heardAt = this.oracle.lastToldAt(witness.incarnation, origin.incarnation);
+      if (heardAt === undefined) continue;
       isHeard = true;
-      const met = this.oracle.acquaintance(reader.incarnation, witness.incarnation);
-      if (met !== undefined && (witness.endedAt === undefined || met.lastAt > heard.firstAt)) return false;
+      if (!this.oracle.knowsEnd(witness.incarnation, origin.incarnation)) continue;
+      const metAt = this.oracle.lastToldAt(reader.incarnation, witness.incarnation);
+      // Whoever knows of the end tells everybody that it is linked with.
+      if (this.linkAge(witness, reader) > TOLD_MS || (metAt ?? 0) > heardAt + TOLD_MS) return false;
     }
     return isHeard || this.wasHindered(origin, commit);
   }
@@ -740,4 +783,8 @@ export class World {
     const write = (level: string) => (message: string) => this.tell(name, `${level} ${message}`);
     return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
   }
+}
+
+function rowOf({ name }: Slot): string {
+  return `row-of-${name}`;
 }
