@@ -37,7 +37,7 @@ interface Life {
   readonly random: SeededRandom;
   readonly startedAt: number;
   /** Its first discovery answer, once there was one. */
-  firstAnswer: readonly string[] | undefined;
+  firstAnswer: { readonly at: number; readonly keys: readonly string[] } | undefined;
   isReady: boolean;
   isLeaving: boolean;
   endedAt: number | undefined;
@@ -164,7 +164,7 @@ export class World {
       pollIntervalMs: plan.pollIntervalMs,
       discover: async () => {
         const addresses = this.discover(slot);
-        life.firstAnswer ??= addresses.map(({ host, port }) => `${host}:${port}`);
+        life.firstAnswer ??= { at: time.now, keys: addresses.map(({ host, port }) => `${host}:${port}`) };
         return addresses;
       },
     };
@@ -719,7 +719,9 @@ export class World {
 
   /** Whether nobody could have heard the origin before it wrote: nobody was there whom it had reason to wait for. */
   private wasHindered(origin: Life, { at }: Commit): boolean {
-    const { startedAt, firstAnswer = [], slot } = origin;
+    const { startedAt, firstAnswer, slot } = origin;
+    // It knew of nobody.
+    if (firstAnswer === undefined || firstAnswer.at > at) return true;
     const isHindered = (where: string): boolean =>
       this.hindrances.some(
         ({ host, kind, from, to }) => host === where && kind !== 'end' && from <= at && to >= startedAt,
@@ -728,7 +730,7 @@ export class World {
     return !this.lives.some((witness) => {
       const { host, port } = witness.slot.address;
       const wasThere = witness.startedAt < startedAt - 1_000 && (witness.endedAt ?? at + 1_001) > at + 1_000;
-      if (!wasThere || witness.isLeaving || !firstAnswer.includes(`${host}:${port}`)) return false;
+      if (!wasThere || witness.isLeaving || !firstAnswer.keys.includes(`${host}:${port}`)) return false;
       return !isHindered(host);
     });
   }
