@@ -712,7 +712,8 @@ export class World {
       if (!this.oracle.knowsEnd(witness.incarnation, origin.incarnation)) continue;
       const metAt = this.oracle.lastToldAt(reader.incarnation, witness.incarnation);
       // Whoever knows of the end tells everybody that it is linked with.
-      if (this.linkAge(witness, reader) > TOLD_MS || (metAt ?? 0) > heardAt + TOLD_MS) return false;
+      const isLinked = this.linkAge(witness, reader) > TOLD_MS && this.time.now > heardAt + TOLD_MS;
+      if (isLinked || (metAt ?? 0) > heardAt + TOLD_MS) return false;
     }
     return isHeard || this.wasHindered(origin, commit);
   }

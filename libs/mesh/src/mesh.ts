@@ -451,7 +451,7 @@ export class Mesh implements LinkOwner {
 
   onReady(link: Link): void {
     const { hello } = link;
-    const peer = this.membership.meet(hello, this.addressOf(link));
+    const peer = this.membership.meet(hello, this.addressOf(link), this.clock.now() - link.openedAt);
     if (peer === undefined) return link.reject({ code: 'busy', text: 'too many members' });
     link.peer = peer;
     if (link.isDialled) peer.acceptedOurDial = true;

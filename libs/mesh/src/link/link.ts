@@ -52,6 +52,7 @@ export class Link {
   peer: Peer | undefined;
   /** Our nonce on this link: names it to both ends. */
   nonce = '';
+  /** When there was a connection. */
   readonly openedAt: number;
   readyAt = 0;
   boundAt = 0;

@@ -35,16 +35,19 @@ export class Membership {
     private readonly owner: MembershipOwner,
   ) {}
 
-  /** The peer that said HELLO, known or new; undefined when the table is full. */
-  meet(hello: Hello, address: PeerAddress): Peer | undefined {
+  /**
+   * The peer that said HELLO, known or new; undefined when the table is full. The HELLO may have been under way for
+   * `transitMs`: a peer that is taken for older than it is is owed more, never less.
+   */
+  meet(hello: Hello, address: PeerAddress, transitMs = 0): Peer | undefined {
     const identity = { name: hello.name, address, metadata: Object.freeze({ ...hello.metadata }) };
     const known = this.peers.get(hello.incarnation);
     if (known !== undefined) {
       known.describe(identity);
-      known.noteAge(this.owner.readSince() - hello.ageMs);
+      known.noteAge(this.owner.readSince() - hello.ageMs - transitMs);
       return known;
     }
-    const peer = this.makePeer(hello.incarnation, identity, hello.ageMs);
+    const peer = this.makePeer(hello.incarnation, identity, hello.ageMs + transitMs);
     return this.peers.add(peer) ? peer : undefined;
   }
 
