@@ -55,8 +55,15 @@ export interface Plan {
 export const CONVERGENCE_MS = 60_000;
 
 export function drawPlan(random: SeededRandom): Plan {
-  const plan = drawAnything(random);
+  const plan = withRoom(drawAnything(random));
   return random.chance(0.1) ? { ...plan, ...thin(plan) } : plan;
+}
+
+/** What is said must fit through in the end, even where little does. */
+function withRoom(plan: Plan): Plan {
+  const { latencyMs, bufferBytes } = plan.traits;
+  if (latencyMs < 100 || bufferBytes > 1_024) return plan;
+  return { ...plan, maxFillerBytes: Math.min(plan.maxFillerBytes, 300) };
 }
 
 /** Little fits through, and much is said: publications are late for long while heartbeats are not. */

@@ -39,6 +39,7 @@ export class Heartbeats {
   /** By then, everything in the sockets had been read: what is read now came later, even if this process stood still meanwhile. */
   polledAt: number;
   private isClosed = false;
+  /** The last tick, or when ticking began. */
   private tickedAt = Number.POSITIVE_INFINITY;
   private stalledAt = Number.NEGATIVE_INFINITY;
 
@@ -52,6 +53,7 @@ export class Heartbeats {
   }
 
   start(): void {
+    this.tickedAt = this.clock.now();
     this.ticking = this.clock.after(TICK_MS, () => {
       if (this.isClosed) return;
       this.tick();
