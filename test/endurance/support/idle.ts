@@ -4,8 +4,7 @@ import { expect } from '@jest/globals';
 import type { NodeProcess } from '../../processes/support/node-process.js';
 import { sentBytes, unmeasurable } from './sent-bytes.js';
 
-/** At most so much for each node, at the level of IP. */
-/** A tenth above what is promised: a few seconds begin and end in the middle of a round. */
+/** At most so much for each node, at the level of IP: a tenth above what is promised, for a few seconds begin and end in the middle of a round. */
 const BYTES_PER_SECOND = 1.1 * 1024;
 const POLL_MS = 1_000;
 
