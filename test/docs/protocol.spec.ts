@@ -35,7 +35,7 @@ function relayFrame(to: string, from: string, start: number, carried: readonly B
 
 describe('docs/protocol.md', () => {
   it('shows frames byte by byte as they are', () => {
-    const beat = { head: 300, ack: 12, nextMs: 1_250, viewVersion: 2, stamp: 9, echo: 8 };
+    const beat = { head: 300, ack: 12, nextMs: 1_250, stamp: 9, echo: 8 };
     const pong = heartbeatFrame(frames.FRAME_PONG, { id: 0, ...beat });
     for (const bytes of [
       firstFrame('flag.changed', { key: 'checkout', enabled: true }, 0x019ab697e800),

@@ -203,7 +203,8 @@ describe('npm start', () => {
   it(
     'is started only once: a second one names the first, and touches nothing',
     async () => {
-      const before = await playground.view();
+      // Those that were just killed are known to be.
+      const before = await playground.shows(({ replicas }) => replicas.filter(({ pid }) => pid !== null).length === 6);
       const second = Playground.spawn({ folder: playground.folder });
       expect(await second.exited).toEqual([1, null]);
       expect(second.output.text).toContain(`running already: ${playground.url}`);

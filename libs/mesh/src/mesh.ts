@@ -149,9 +149,6 @@ export class Mesh implements LinkOwner {
       get head() {
         return log.head;
       },
-      get viewVersion() {
-        return view.version;
-      },
       onTick: () => this.onTick(),
     });
     const self = { incarnation: this.incarnation, name: options.name, startedAt: this.startedAt };

@@ -22,7 +22,6 @@ class Setting {
   private readonly heartbeats = new Heartbeats(this.clock, systemRandom, 1_000, {
     boundLinks: () => new Set([this.link]),
     head: 0,
-    viewVersion: 0,
     onTick: () => undefined,
   });
   private readonly inbox = new Inbox({} as MeshSink, this.heartbeats, this.clock, {
@@ -45,7 +44,7 @@ class Setting {
   hearAt(time: number, beat: { type?: number; echo: number; head?: number }): void {
     this.now = time;
     const { type = FRAME_PING, echo, head = 0 } = beat;
-    const rest = { id: 1, ack: 0, nextMs: 1_000, viewVersion: 0, stamp: 7 };
+    const rest = { id: 1, ack: 0, nextMs: 1_000, stamp: 7 };
     this.inbox.onHeartbeat(this.link, this.peer, type, { ...rest, echo, head });
   }
 

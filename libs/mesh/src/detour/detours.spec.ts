@@ -75,7 +75,6 @@ class Setting {
       get head() {
         return log.head;
       },
-      viewVersion: 0,
       onTick: () => this.detours.reconsider(),
     });
     const sink = { onPublication: () => undefined } as unknown as MeshSink;

@@ -25,7 +25,6 @@ export interface HeartbeatsOwner {
   boundLinks(): ReadonlySet<Link>;
   /** The newest number of our log. */
   readonly head: number;
-  readonly viewVersion: number;
   /** Everything else that must be looked at now and then. */
   onTick(): void;
 }
@@ -124,10 +123,10 @@ export class Heartbeats {
     peer: Peer | undefined,
     nextMs: number,
   ): Buffer {
-    const { head, viewVersion } = this.owner;
+    const { head } = this.owner;
     const stamp = this.stamps.say(this.clock.now());
     const { last: ack, stamp: echo } = peer ?? NOBODY;
-    return heartbeatFrame(type, { id, head, ack, nextMs, viewVersion, stamp, echo });
+    return heartbeatFrame(type, { id, head, ack, nextMs, stamp, echo });
   }
 
   private send(link: Link, type: typeof FRAME_PING | typeof FRAME_PONG, id: number): void {

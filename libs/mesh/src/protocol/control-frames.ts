@@ -14,7 +14,7 @@ import {
 } from './frame.js';
 import { VarintReader, writeVarint } from './varint.js';
 
-/** PING and PONG: liveness, round-trip time, freshness proof, acknowledgement and what triggers anti-entropy, in one. */
+/** PING and PONG: liveness, round-trip time, freshness proof and acknowledgement, in one. */
 export interface Heartbeat {
   /** Of the PING that a PONG answers; 0 for a PONG that answers none. */
   readonly id: number;
@@ -24,8 +24,6 @@ export interface Heartbeat {
   readonly ack: number;
   /** When the sender will be heard next, at the latest: the receiver's limits follow it. */
   readonly nextMs: number;
-  /** Changes with the sender's VIEW. */
-  readonly viewVersion: number;
   /** A mark of the sender's time, and the last one of the receiver's that it heard: this was said after that. 0 is none. */
   readonly stamp: number;
   readonly echo: number;
@@ -70,7 +68,7 @@ export const confirmFrame = (seq: number, outcome: ConfirmOutcome): Buffer =>
   numbersFrame(FRAME_CONFIRM, [seq, CONFIRM_OUTCOMES.indexOf(outcome)]);
 
 export const heartbeatFrame = (type: typeof FRAME_PING | typeof FRAME_PONG, beat: Heartbeat): Buffer =>
-  numbersFrame(type, [beat.id, beat.head, beat.ack, beat.nextMs, beat.viewVersion, beat.stamp, beat.echo]);
+  numbersFrame(type, [beat.id, beat.head, beat.ack, beat.nextMs, beat.stamp, beat.echo]);
 
 export function readStart(bytes: Buffer, start: number, end: number): { seq: number; choice: number } {
   const reader = new VarintReader(bytes, start, end);
@@ -112,7 +110,6 @@ export function readHeartbeat(bytes: Buffer, start: number, end: number): Heartb
     head: reader.next(),
     ack: reader.next(),
     nextMs: reader.next(),
-    viewVersion: reader.nextOrZero(),
     stamp: reader.nextOrZero(),
     echo: reader.nextOrZero(),
   };
