@@ -40,6 +40,8 @@ interface Life {
   firstAnswer: { readonly at: number; readonly keys: readonly string[] } | undefined;
   isReady: boolean;
   isLeaving: boolean;
+  /** Commits that were not published yet: a service finishes its requests before it says goodbye. */
+  unpublished: number;
   endedAt: number | undefined;
   slowUntil: number;
   published: number;
@@ -191,6 +193,7 @@ export class World {
       firstAnswer: undefined,
       isReady: false,
       isLeaving: false,
+      unpublished: 0,
       endedAt: undefined,
       slowUntil: 0,
       published: 0,
@@ -273,8 +276,11 @@ export class World {
     const delayMs = this.plan.maxCommitMs * random.next();
     if (delayMs === 0) this.publish(life, commit);
     else {
+      life.unpublished++;
       process.after(delayMs, () => {
-        if (!life.isLeaving) this.publish(life, commit);
+        life.unpublished--;
+        this.publish(life, commit);
+        if (life.isLeaving) this.leaveOnceDrained(life);
       });
     }
     if (random.chance(this.plan.directedShare)) this.whisper(life);
@@ -515,6 +521,11 @@ export class World {
   private leave(life: Life): void {
     this.tell(life.slot.name, 'leaves');
     life.isLeaving = true;
+    this.leaveOnceDrained(life);
+  }
+
+  private leaveOnceDrained(life: Life): void {
+    if (life.unpublished > 0) return;
     life.process.enter(() => {
       void life.node.leave().then(() => {
         if (life.endedAt !== undefined) return;

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { FakeCluster, member } from '../test/fake-cluster.js';
-import { ManualClock, settle } from '../test/manual-clock.js';
+import { ManualClock, settle } from '@rookery/testing';
 import { resolveFeatureFlagsOptions, type WhenStale } from './feature-flags.options.js';
 import { FeatureFlagsService } from './feature-flags.service.js';
 import type { FlagRecord } from './flag.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ManualClock } from '../test/manual-clock.js';
+import { ManualClock } from '@rookery/testing';
 import { FlagReloader, retryPause } from './flag-reloader.js';
 
 class Setting {

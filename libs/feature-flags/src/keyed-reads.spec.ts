@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ManualClock, settle } from '../test/manual-clock.js';
+import { ManualClock, settle } from '@rookery/testing';
 import { KeyedReads } from './keyed-reads.js';
 
 class Setting {

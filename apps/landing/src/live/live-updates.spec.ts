@@ -3,7 +3,7 @@ import { Logger, type MessageEvent } from '@nestjs/common';
 import type { FeatureFlagsService } from '@rookery/feature-flags';
 import { Subject } from 'rxjs';
 import { FakeCluster } from '../../../../libs/feature-flags/test/fake-cluster.js';
-import { ManualClock } from '../../../../libs/feature-flags/test/manual-clock.js';
+import { ManualClock } from '@rookery/testing';
 import { PARTIALS, Templates } from '../pages/templates.js';
 import { LiveUpdates, MAX_LIVE_STREAMS } from './live-updates.js';
 

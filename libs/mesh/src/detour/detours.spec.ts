@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { silentLogger, systemRandom } from '@rookery/runtime';
-import { ManualClock } from '../../test/manual-clock.js';
+import { ManualClock } from '@rookery/testing';
 import { Inbox } from '../delivery/inbox.js';
 import { Heartbeats } from '../link/heartbeats.js';
 import type { Link } from '../link/link.js';
@@ -149,21 +149,21 @@ describe('a link on which nothing is acknowledged', () => {
   });
 
   it('is gone around after 300 ms, and has to prove itself with one PING at a time', () => {
-    setting.clock.advance(299);
+    setting.clock.advanceNow(299);
     expect(other.carried).toEqual([]);
-    setting.clock.advance(1);
+    setting.clock.advanceNow(1);
     expect(stuck.isStuck).toBe(true);
     expect(other.carried).toEqual([
       [A, 1, FRAME_PONG, FRAME_START],
       [A, 1, FRAME_PUBLICATION],
     ]);
-    setting.clock.advance(5_000);
+    setting.clock.advanceNow(5_000);
     expect(setting.pinged).toEqual([stuck.peer]);
     expect(setting.detours.viaOf(stuck.peer)).toBe(other.peer);
   });
 
   it('takes over once it is not stuck any more', () => {
-    setting.clock.advance(300);
+    setting.clock.advanceNow(300);
     stuck.isStuck = false;
     setting.detours.reconsider();
     expect([...setting.detours.peers]).toEqual([]);
@@ -172,15 +172,15 @@ describe('a link on which nothing is acknowledged', () => {
   });
 
   it('is slow and not stuck while more and more is acknowledged, or the way is long', () => {
-    setting.clock.advance(200);
+    setting.clock.advanceNow(200);
     stuck.awaitedSince = 200;
-    setting.clock.advance(250);
+    setting.clock.advanceNow(250);
     expect(stuck.isStuck).toBe(false);
     stuck.roundTripMs = 200;
     stuck.awaitedSince = 450;
-    setting.clock.advance(700);
+    setting.clock.advanceNow(700);
     expect(stuck.isStuck).toBe(false);
-    setting.clock.advance(100);
+    setting.clock.advanceNow(100);
     expect(stuck.isStuck).toBe(true);
   });
 });
@@ -223,7 +223,7 @@ describe('a peer without a link', () => {
     setting.detours.reconsider();
     expect(via.carried).toEqual([]);
     // Where many start at once, a link may take its time.
-    setting.clock.advance(15_000);
+    setting.clock.advanceNow(15_000);
     setting.detours.reconsider();
     expect(via.carried.map(([to]) => to)).toEqual(['c'.repeat(16)]);
   });
@@ -234,7 +234,7 @@ describe('a peer without a link', () => {
     setting.publish();
     setting.detours.reconsider();
     expect([first.publications, second.publications]).toEqual([[[A, 1]], []]);
-    setting.clock.advance(600);
+    setting.clock.advanceNow(600);
     expect(second.publications).toEqual([[A, 1]]);
   });
 
@@ -242,10 +242,10 @@ describe('a peer without a link', () => {
     setting.meet('a');
     const [first, second] = [setting.link('b', 'a'), setting.link('c', 'a')];
     setting.detours.reconsider();
-    setting.clock.advance(1_500);
+    setting.clock.advanceNow(1_500);
     expect(first.carried.length).toBeGreaterThan(0);
     expect(second.carried).toEqual([]);
-    setting.clock.advance(1_000);
+    setting.clock.advanceNow(1_000);
     // Well within the time that the other end may be without a proof.
     expect(second.carried).toEqual([[A, 1, FRAME_PONG, FRAME_START]]);
   });
@@ -257,11 +257,11 @@ describe('what was brought', () => {
     const via = setting.link('b');
     setting.bring(via, A, 1, startFrame(1));
     setting.bring(via, A, 1);
-    setting.clock.advance(19);
+    setting.clock.advanceNow(19);
     expect(via.carried).toEqual([]);
-    setting.clock.advance(1);
+    setting.clock.advanceNow(1);
     expect(via.carried).toEqual([[A, 0, FRAME_PONG]]);
-    setting.clock.advance(1_000);
+    setting.clock.advanceNow(1_000);
     expect(via.carried).toHaveLength(1);
   });
 
@@ -271,7 +271,7 @@ describe('what was brought', () => {
     setting.membership.lose(gone, 'test');
     setting.bring(via, A, 1, startFrame(1));
     setting.bring(via, 'c'.repeat(16), 1, startFrame(1));
-    setting.clock.advance(100);
+    setting.clock.advanceNow(100);
     expect(via.carried).toEqual([]);
     expect(gone.status).toBe('lost');
   });
@@ -289,11 +289,11 @@ describe('what was brought', () => {
       carry(frame);
       via.mayCarry = via.carried.length < 10;
     };
-    setting.clock.advance(20);
+    setting.clock.advanceNow(20);
     expect(via.carried).toHaveLength(10);
     via.mayCarry = true;
     // Who got none says it again.
-    setting.clock.advance(200);
+    setting.clock.advanceNow(200);
     expect(via.carried).toHaveLength(10);
   });
 });
@@ -305,7 +305,7 @@ describe('detours that are closed', () => {
     setting.bring(via, A, 1, startFrame(1));
     setting.detours.close();
     setting.publish();
-    setting.clock.advance(10_000);
+    setting.clock.advanceNow(10_000);
     expect(via.carried).toEqual([]);
   });
 });

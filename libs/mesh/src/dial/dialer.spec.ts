@@ -1,14 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Clock, type Random, systemClock } from '@rookery/runtime';
+import { ManualClock } from '@rookery/testing';
 import type { DialFailure, Transport } from '../transport/transport.js';
 import { Dialer, type DialerOwner } from './dialer.js';
 
 const MANY = 48;
 
 /** Addresses of which none answers, by the ports that were dialled, in that order. */
-function dialerOfMany(): { dialer: Dialer; dialled: number[]; failOldest: () => void } {
+function dialerOfMany(given: { clock?: Clock; yieldsUntil?: () => number } = {}): {
+  dialer: Dialer;
+  dialled: number[];
+  failOldest: () => void;
+} {
   let now = 1;
-  const clock: Clock = { ...systemClock, now: () => now++, after: () => ({ cancel: () => undefined }) };
+  const clock: Clock = given.clock ?? { ...systemClock, now: () => now++, after: () => ({ cancel: () => undefined }) };
   const dialled: number[] = [];
   const pending: ((failure: DialFailure) => void)[] = [];
   const transport: Transport = {
@@ -23,6 +28,7 @@ function dialerOfMany(): { dialer: Dialer; dialled: number[]; failOldest: () => 
     beforeReconcile: () => undefined,
     onDialling: () => undefined,
     suspectTimeoutMs: () => undefined,
+    yieldsUntil: given.yieldsUntil ?? ((): number => 0),
     wants: () => true,
     isObsolete: () => false,
     onConnection: () => undefined,
@@ -40,6 +46,19 @@ describe('a dialer', () => {
     const { dialer, dialled } = dialerOfMany();
     dialer.reconcile();
     dialer.reconcile();
+    expect(dialled).toHaveLength(16);
+  });
+
+  it('leaves the first dial to the other end for as long as it yields, and asks again then', () => {
+    const clock = new ManualClock();
+    let until = 2_000;
+    const { dialer, dialled } = dialerOfMany({ clock, yieldsUntil: () => until });
+    dialer.reconcile();
+    clock.advanceNow(1_999);
+    until = 3_000;
+    clock.advanceNow(1_000);
+    expect(dialled).toEqual([]);
+    clock.advanceNow(1);
     expect(dialled).toHaveLength(16);
   });
 

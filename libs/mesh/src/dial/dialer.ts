@@ -73,6 +73,8 @@ export interface DialerOwner {
   onDialling(target: DialTarget): void;
   /** For a member that is suspect: how long a dial waits for its host, so that soon after the way is open again one gets through. */
   suspectTimeoutMs(target: DialTarget): number | undefined;
+  /** Until when the other end is left to dial, monotonic; looked at again then. */
+  yieldsUntil(target: DialTarget): number;
   /** Whether a link to whatever listens there is missing. */
   wants(target: DialTarget): boolean;
   /** Whether the target is of no more use. */
@@ -126,7 +128,8 @@ export class Dialer {
         continue;
       }
       if (!this.owner.wants(target)) continue;
-      if (target.notBefore > now) nextAt = Math.min(nextAt, target.notBefore);
+      const dueAt = Math.max(target.notBefore, this.owner.yieldsUntil(target));
+      if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
       else due.push(target);
     }
     // Who waited longest goes first: many that never answer would otherwise take every slot again, and the rest none.

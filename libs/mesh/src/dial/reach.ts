@@ -10,8 +10,10 @@ import type { Connection, DialFailureKind, Transport } from '../transport/transp
 import { Dialer, type DialerOwner, type DialOutcome, type DialTarget } from './dialer.js';
 import type { ListedAddress } from './discovery-loop.js';
 
-/** Who learned of a member from another one dials first if its incarnation is the lower, else after this time. */
+/** Who learned of a member from another one dials first if its incarnation is the lower, else after this time ... */
 const HIGHER_DIALS_AFTER_MS = 2_000;
+/** ... in which no other link came about, but by then at the latest: where many start at once, the lower one is only busy. */
+const HIGHER_DIALS_BY_MS = 10_000;
 /** A dial of a suspect member waits so long for its host, or so many round trips: its SYN may be lost, and is repeated only after a second. */
 const SUSPECT_TIMEOUT_MS = 500;
 const SUSPECT_ROUND_TRIPS = 3;
@@ -48,6 +50,8 @@ export class Reach implements DialerOwner {
   private readonly shakingHands = new Set<DialTarget>();
   private own: { readonly address: PeerAddress | undefined; readonly key: string } = { address: undefined, key: '' };
   private listed = new Map<string, ListedAddress>();
+  /** When a link was bound last, whoever dialled. */
+  private boundAt = Number.NEGATIVE_INFINITY;
   /** Whom a dial or a handshake is under way to; made anew for each look at all targets. */
   private readonly reached = new Set<string>();
   /** What a person was told about an address, so that it is told once. */
@@ -102,6 +106,7 @@ export class Reach implements DialerOwner {
   }
 
   noteBound(link: Link): void {
+    this.boundAt = this.clock.now();
     const target = this.dialledFor.get(link);
     if (target === undefined) return;
     this.shakingHands.delete(target);
@@ -207,6 +212,11 @@ export class Reach implements DialerOwner {
     const peer = owner === undefined ? undefined : this.membership.peers.get(owner);
     if (peer === undefined || !peer.isAnnounced || !peer.isExpected) return undefined;
     return Math.max(SUSPECT_TIMEOUT_MS, SUSPECT_ROUND_TRIPS * peer.roundTripMs);
+  }
+
+  yieldsUntil({ owner, outcome, knownAt }: DialTarget): number {
+    if (outcome !== 'new' || owner === undefined || owner > this.owner.incarnation) return 0;
+    return Math.min(this.boundAt + HIGHER_DIALS_AFTER_MS, knownAt + HIGHER_DIALS_BY_MS);
   }
 
   wants(target: DialTarget): boolean {

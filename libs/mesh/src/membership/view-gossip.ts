@@ -8,7 +8,7 @@ import type { Peer } from './peer.js';
 /** Changes within this time travel together. */
 const COALESCE_MS = 20;
 /** ... and where change follows change, as when many nodes start at once, those within so much for each link: all are told of each. */
-const PAUSE_PER_LINK_MS = 10;
+const PAUSE_PER_LINK_MS = 30;
 /** How long those who left or were lost are passed on to whoever cannot have heard of it: as long as a log keeps anything. */
 const REMEMBER_ENDED_MS = 30 * 60_000;
 /** ... and how many, those gone longest being forgotten first. */

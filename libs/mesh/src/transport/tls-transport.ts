@@ -285,7 +285,12 @@ class TlsConnection implements Connection {
   listen(listener: ConnectionListener): void {
     const { socket } = this;
     this.listener = listener;
-    socket.on('data', (chunk: Buffer) => this.listener?.onData(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      // What is answered to one chunk travels together: the frames that follow a handshake are many and short.
+      socket.cork();
+      this.listener?.onData(chunk);
+      socket.uncork();
+    });
     socket.on('error', (error: NodeJS.ErrnoException) => (this.reason ??= describeSocketError(error)));
     socket.on('end', () => {
       this.reason ??= 'the connection was closed by the peer';
