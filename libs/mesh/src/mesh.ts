@@ -143,7 +143,6 @@ export class Mesh implements LinkOwner {
         return bound.size;
       },
     });
-    const { view } = this;
     this.heartbeats = new Heartbeats(this.clock, this.random, options.limits.idleBytesPerSecond, {
       boundLinks: () => bound,
       get head() {
