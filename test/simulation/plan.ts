@@ -56,7 +56,9 @@ export const CONVERGENCE_MS = 60_000;
 
 export function drawPlan(random: SeededRandom): Plan {
   const plan = withRoom(drawAnything(random));
-  return random.chance(0.1) ? { ...plan, ...thin(plan) } : plan;
+  const kind = random.next();
+  if (kind < 0.1) return { ...plan, ...thin(plan) };
+  return kind < 0.2 ? { ...plan, ...pairwise(plan) } : plan;
 }
 
 /** What is said must fit through in the end, even where little does. */
@@ -75,6 +77,21 @@ function thin(plan: Plan): Partial<Plan> {
     maxFillerBytes: 2_000,
     // What is said must fit through in the end.
     writeEveryMs: Math.max(1_000, plan.writeEveryMs),
+  };
+}
+
+/** Faults between two nodes only, and seldom, so that what should follow is not excused by the next fault. */
+function pairwise(plan: Plan): Partial<Plan> {
+  return {
+    nodes: 4,
+    isOneHost: false,
+    traits: { ...plan.traits, bufferBytes: Math.max(16_384, plan.traits.bufferBytes) },
+    faults: new Map([
+      ['blackhole', 8_000],
+      ['half-open', 8_000],
+    ]),
+    maxBlackholeMs: 15_000,
+    writeEveryMs: 200,
   };
 }
 

@@ -371,12 +371,14 @@ export class World {
         this.hinder(a, 'break', 0);
         this.hinder(b, 'break', 0);
         return network.cut(a, b);
-      case 'half-open':
-        this.tell('world', `half-open ${a} ${b}`);
+      case 'half-open': {
+        const told = random.pick(['one', 'forgotten'] as const);
+        this.tell('world', `half-open ${a} ${b} (${told})`);
         this.expectRelinked(a, b);
         this.hinder(a, 'break', 0);
         this.hinder(b, 'break', 0);
-        return network.cut(a, b, false);
+        return network.cut(a, b, told);
+      }
       case 'blackhole':
         this.expectDetoured(a, b);
         return this.separate([a], [b], true);

@@ -204,6 +204,8 @@ export class SimulatedConnection implements Connection {
   bytesReceived = 0;
   isClosed = false;
   peer!: SimulatedConnection;
+  /** What comes for it after it broke is answered by nobody. */
+  isForgotten = false;
   /** What the other end does once our mark `open` is there. */
   opensPeer: () => void = () => undefined;
   private wire!: Wire;
@@ -320,9 +322,9 @@ export class SimulatedConnection implements Connection {
     else this.listener.onData(bytes);
   }
 
-  /** Bytes for a connection that is not there any more: the kernel says so. */
+  /** Bytes for a connection that is not there any more: the kernel says so, unless they do not get there. */
   answerStranger(): void {
-    if (!this.peer.isClosed && !this.network.isOff(this.host)) this.wire.mark('reset');
+    if (!this.isForgotten && !this.peer.isClosed && !this.network.isOff(this.host)) this.wire.mark('reset');
   }
 
   private close(reason: string): void {

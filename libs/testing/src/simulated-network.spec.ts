@@ -261,12 +261,21 @@ describe('a connection that breaks', () => {
 
   it('and of which one end is not told stays half-open there, until it says something', async () => {
     await connect();
-    network.cut('a', 'b', false);
+    network.cut('a', 'b', 'one');
     await pass(60_000);
     expect([dialler.closed, acceptor.closed]).toEqual(['the connection was reset', undefined]);
     acceptor.write('hello?');
     await pass(10);
     expect(acceptor.closed).toBe('the connection was reset');
+    expect(dialler.text).toBe('');
+  });
+
+  it('and is forgotten in between stays half-open, whatever its one end says', async () => {
+    await connect();
+    network.cut('a', 'b', 'forgotten');
+    acceptor.write('hello?');
+    await pass(60_000);
+    expect([dialler.closed, acceptor.closed]).toEqual(['the connection was reset', undefined]);
     expect(dialler.text).toBe('');
   });
 

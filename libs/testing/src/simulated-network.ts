@@ -77,12 +77,16 @@ export class SimulatedNetwork {
     return this.blocked.size > 0 && this.blocked.has(`${from}>${to}`);
   }
 
-  /** Breaks every connection between two hosts. `isTold` false: only the end at `a` learns of it, the other is half-open. */
-  cut(a: string, b: string, isTold = true): void {
+  /**
+   * Breaks every connection between two hosts. `told` one: only the end at `a` learns of it, the other is half-open until it
+   * says something; `forgotten`: nor is what it says ever answered, as by a firewall that has forgotten the connection.
+   */
+  cut(a: string, b: string, told: 'both' | 'one' | 'forgotten' = 'both'): void {
     for (const end of [...this.host(a).connections]) {
       if (end.remote.host !== b) continue;
       end.breakOff('the connection was reset');
-      if (isTold) end.peer.breakOff('the connection was reset');
+      if (told === 'both') end.peer.breakOff('the connection was reset');
+      if (told === 'forgotten') end.isForgotten = true;
     }
   }
 
