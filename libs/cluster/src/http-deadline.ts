@@ -1,7 +1,7 @@
 /** A limit for the HTTP server that closes: one open page, or half a request, would keep it from that for ever. */
 import type { Server } from 'node:http';
-import { Logger } from '@nestjs/common';
 import { systemClock, type Timer } from '@rookery/runtime';
+import { nestLogger } from './nest-logger.js';
 
 const AGAIN_MS = 100;
 
@@ -36,7 +36,7 @@ export class HttpDeadline {
     // While it listens, the hooks of others are still at work: new connections would follow those that are cut.
     if (!this.server.listening) {
       if (!this.isOver) {
-        new Logger('Cluster').warn(
+        nestLogger().warn(
           `The HTTP server did not close within ${this.graceMs} ms: its open connections are cut, so that this node can say ` +
             'goodbye. End event streams in beforeApplicationShutdown, or set ClusterLifecycle.httpGraceMs to allow more.',
         );

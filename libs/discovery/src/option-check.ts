@@ -1,7 +1,6 @@
 /** Checks options before anything runs, and names every problem at once: unknown keys, misspelt keys, wrong values. Pure. */
-import { printable } from '@rookery/runtime';
+import { describeValue, printable } from '@rookery/runtime';
 import { isIP } from 'node:net';
-import { inspect } from 'node:util';
 import { isUnspecified, normalizeHost } from './address.js';
 
 /**
@@ -153,22 +152,19 @@ const DNS_NAME = /^(?=.{1,254}$)[^\s.:/@[\]]{1,63}(\.[^\s.:/@[\]]{1,63})*\.?$/u;
 const HOST_WITH_PORT = /^[^\s:/]+:\d+$/;
 
 function nameProblem(name: string, what: string): string | undefined {
-  if (HOST_WITH_PORT.test(name)) return `must be ${what} without a port, got ${shown(name)}; give the port as port`;
+  if (HOST_WITH_PORT.test(name))
+    return `must be ${what} without a port, got ${describeValue(name)}; give the port as port`;
   return DNS_NAME.test(name) ? undefined : expected(what, name);
 }
 
 /** The end of a sentence for a value that is not `what` is wanted: a missing one is said to be missing. */
 export function expected(what: string, value: unknown): string {
-  return value === undefined ? `is missing, give ${what}` : `must be ${what}, got ${shown(value)}`;
+  return value === undefined ? `is missing, give ${what}` : `must be ${what}, got ${describeValue(value)}`;
 }
 
 /** Whether a value is an object with keys; arrays and null are not. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function shown(value: unknown): string {
-  return printable(inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 5, maxStringLength: 60 }), 80);
 }
 
 function joinPath(path: string, key: string): string {

@@ -39,10 +39,3 @@ export class FlagsDatabaseError extends FlagsError {
     this.name = 'FlagsDatabaseError';
   }
 }
-
-/** One line about any thrown value; Node's AggregateError (a refused dual-stack dial) has an empty message. */
-export function describeError(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(describeError).join('; ');
-  if (error instanceof Error) return error.message === '' ? error.name : error.message;
-  return String(error);
-}

@@ -1,8 +1,9 @@
 /** The flags as an application reads them: from the memory of its own process, kept current by the cluster. */
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { describeError } from '@rookery/runtime';
 import { Cluster, type Gap, OnClusterEvent, OnClusterGap } from 'rookery';
 import { type Observable, Subject } from 'rxjs';
-import { describeError, FlagsError } from './errors.js';
+import { FlagsError } from './errors.js';
 import type { ResolvedFeatureFlagsOptions } from './feature-flags.options.js';
 import { FEATURE_FLAGS_OPTIONS } from './feature-flags.tokens.js';
 import { type Flag, type FlagChanged, flagOf, type FlagRecord, isFlagRecord } from './flag.js';

@@ -5,10 +5,10 @@
  * must start, and serve what it holds, while its database is away.
  */
 import { access } from 'node:fs/promises';
-import type { Clock, Random } from '@rookery/runtime';
+import { type Clock, describeError, type Random } from '@rookery/runtime';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { type DataSource, QueryFailedError } from 'typeorm';
-import { describeError, FlagsDatabaseError, type StatementOutcome } from './errors.js';
+import { FlagsDatabaseError, type StatementOutcome } from './errors.js';
 import { FEATURE_FLAGS_OPTIONS } from './feature-flags.tokens.js';
 import type { FlagDatabaseLocation, ResolvedFeatureFlagsOptions } from './feature-flags.options.js';
 import { flagDataSource } from './flag-data-source.js';

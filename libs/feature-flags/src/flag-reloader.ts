@@ -2,8 +2,7 @@
  * Brings a copy up to date after something went missing: waits a moment of its own, loads everything, and tries
  * again for as long as the database is away. Knows neither flags nor the cluster.
  */
-import type { Clock, Random, Timer } from '@rookery/runtime';
-import { describeError } from './errors.js';
+import { type Clock, describeError, type Random, type Timer } from '@rookery/runtime';
 
 export interface ReloaderOptions {
   readonly reloadSpreadMs: number;

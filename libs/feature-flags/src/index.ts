@@ -1,4 +1,5 @@
-export { describeError, FlagsDatabaseError, FlagsError, type FlagsErrorCode, type StatementOutcome } from './errors.js';
+export { describeError } from '@rookery/runtime';
+export { FlagsDatabaseError, FlagsError, type FlagsErrorCode, type StatementOutcome } from './errors.js';
 export { FeatureFlagsModule } from './feature-flags.module.js';
 export {
   DEFAULT_FEATURE_FLAGS_OPTIONS,

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { closest, type DiscoveryStrategy, local, type PeerAddress } from 'rookery/discovery';
-import { type Logger, type Random, stderrLogger } from '@rookery/runtime';
+import { type Logger, type Random, stderrLogger, steadyLogger } from '@rookery/runtime';
 import { encode } from './codec/encode.js';
 import { ClusterOptionsError } from './errors.js';
 import type { MemberMetadata } from './membership/member.js';
@@ -315,5 +315,6 @@ function resolveLogger(value: unknown, problems: string[]): Logger {
   );
   if (missing.length > 0)
     problems.push(`logger: must have the methods debug, info, warn and error; ${missing.join(', ')} missing.`);
-  return value as Logger;
+  // Once, where it enters: nothing behind this has to think of a logger that throws.
+  return steadyLogger(value as Logger);
 }

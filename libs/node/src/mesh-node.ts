@@ -27,7 +27,16 @@ import {
   type SubscribeOptions,
   unknownMember,
 } from '@rookery/pubsub';
-import { type Clock, delayProblem, type Random, stderrLogger, systemClock, systemRandom } from '@rookery/runtime';
+import {
+  type Clock,
+  delayProblem,
+  describeError,
+  type Random,
+  stderrLogger,
+  steadyLogger,
+  systemClock,
+  systemRandom,
+} from '@rookery/runtime';
 import type { NodeEvents, PayloadOf, TopicOf } from './node-events.js';
 
 /** How long `publishConfirmed` waits by default. */
@@ -285,6 +294,6 @@ function incarnationOf(member: Member | string): string {
 export function createMesh<Events extends object = Record<never, never>>(options: MeshOptions = {}): MeshNode<Events> {
   const node = new MeshNode<Events>(options);
   // Whoever awaits `ready()` gets the error, too; the process must not end for it where nobody does.
-  node.start().catch((error: unknown) => (options.logger ?? stderrLogger).error(String(error)));
+  node.start().catch((error: unknown) => steadyLogger(options.logger ?? stderrLogger).error(describeError(error)));
   return node;
 }

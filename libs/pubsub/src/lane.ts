@@ -64,7 +64,12 @@ export class Lane {
       return;
     }
     this.enter();
-    this.leave(item.run(this));
+    let done: Promise<void> | undefined;
+    try {
+      done = item.run(this);
+    } finally {
+      this.leave(done);
+    }
   }
 
   /** The caller runs something on this idle lane itself, and calls {@link leave} when that returns. */

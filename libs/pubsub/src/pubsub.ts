@@ -18,7 +18,7 @@ import {
   PUBLICATION_TOPIC_OFFSET,
   FRAME_HEADER_BYTES,
 } from '@rookery/mesh';
-import { type Clock, type Logger, printable } from '@rookery/runtime';
+import { type Clock, describeError, describeErrorWithStack, type Logger, printable } from '@rookery/runtime';
 import { Confirmations, type ConfirmedPublication } from './confirmations.js';
 import type { EventContext, EventHandler } from './event-context.js';
 import { Lane } from './lane.js';
@@ -236,7 +236,7 @@ export class PubSub implements MeshSink {
         payload = decode(bytes, payloadStart, end);
       } catch (error) {
         this.logger.warn(`An event '${printable(topic)}' from ${printable(from.name)} cannot be decoded.`, {
-          error: error instanceof Error ? error.message : String(error),
+          error: describeError(error),
         });
         return this.onUndecodable(from, seq, wantsConfirm, topic);
       }
@@ -324,8 +324,7 @@ export class PubSub implements MeshSink {
   }
 
   private logHandlerError(who: string, what: string, error: unknown): void {
-    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.logger.error(`The handler ${who} failed on ${printable(what)}: ${detail}`);
+    this.logger.error(`The handler ${who} failed on ${printable(what)}: ${describeErrorWithStack(error)}`);
   }
 }
 

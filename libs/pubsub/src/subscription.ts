@@ -39,7 +39,12 @@ export class Subscription {
     if (lane.isIdle) {
       // Busy while it runs, too: an event that it causes itself must not run inside of it.
       lane.enter();
-      lane.leave(this.call(payload, context, settlement));
+      let done: Promise<void> | undefined;
+      try {
+        done = this.call(payload, context, settlement);
+      } finally {
+        lane.leave(done);
+      }
     } else if (lane.isFull || lane.last instanceof Overflow) this.drop(context.from, settlement);
     else lane.offer(new QueuedEvent(this, payload, context, bytes, settlement));
   }
@@ -72,8 +77,9 @@ export class Subscription {
   }
 
   private fail(error: unknown, context: EventContext, settlement: Settlement | undefined): void {
-    this.owner.onHandlerError(this.label, context.topic, error);
+    // The publisher waits for it, whatever becomes of the line in the log.
     settlement?.settle(false);
+    this.owner.onHandlerError(this.label, context.topic, error);
   }
 
   /** One gap takes the place of everything that came while the queue was full. */

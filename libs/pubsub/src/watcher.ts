@@ -49,8 +49,12 @@ export class Watcher<T> {
     const { lane } = this;
     if (lane.isIdle) {
       lane.enter();
-      const done = this.run(event(), what);
-      lane.leave(done);
+      let done: Promise<void> | undefined;
+      try {
+        done = this.run(event(), what);
+      } finally {
+        lane.leave(done);
+      }
       return done;
     }
     return new Promise((resolve) => {

@@ -3,6 +3,7 @@
  * with the asynchronous context; nothing here knows a database.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { describeError } from '@rookery/runtime';
 import { ClusterUsageError } from '../errors.js';
 
 /** Something to do once the transaction is committed, such as publishing. */
@@ -57,7 +58,7 @@ export async function runCommitted(actions: readonly CommitAction[]): Promise<vo
   throw new ClusterUsageError(
     'CLUSTER_AFTER_COMMIT',
     `The transaction IS committed, but ${errors.length} of ${actions.length} publications held for it failed, so other ` +
-      `nodes do not know of all changes. Do not run the transaction again; mend the cause and publish again: ${String(errors[0])}`,
+      `nodes do not know of all changes. Do not run the transaction again; mend the cause and publish again: ${describeError(errors[0])}`,
     { cause: errors.length === 1 ? errors[0] : new AggregateError(errors) },
   );
 }

@@ -1,12 +1,12 @@
 /** Publishes what a method returns. */
 import { types } from 'node:util';
-import { Logger } from '@nestjs/common';
 import { decode, encode } from '@rookery/mesh';
 import { encodeTopic } from '@rookery/pubsub';
 import { delayProblem, printable } from '@rookery/runtime';
 import { ClusterOptionsError, type ConfirmedPublication, type Member } from 'rookery/mesh';
 import { isObservable, Observable } from 'rxjs';
 import { ClusterUsageError } from '../errors.js';
+import { nestLogger } from '../nest-logger.js';
 import { openHold } from './after-commit.js';
 import { type BroadcastTarget, clusterOf, injectCluster } from './cluster-binding.js';
 import type { ClusterTopic, PublishedPayload } from './cluster-event-map.js';
@@ -184,9 +184,7 @@ function publish(cluster: BroadcastTarget, { topic, confirm }: Broadcast, payloa
 function warnUnlessConfirmed(topic: string, { failed, pending }: ConfirmedPublication): void {
   if (failed.length + pending.length === 0) return;
   const names = (members: readonly Member[]): string => members.map(({ name }) => printable(name)).join(', ') || 'none';
-  new Logger('Cluster').warn(
-    `'${topic}' is not confirmed by all: failed on ${names(failed)}; no answer of ${names(pending)}`,
-  );
+  nestLogger().warn(`'${topic}' is not confirmed by all: failed on ${names(failed)}; no answer of ${names(pending)}`);
 }
 
 /** Makes `wrapper` pass for `method`: its name, its length, and all that decorators have said about it so far. */

@@ -1,8 +1,8 @@
 /** Learns from TypeORM when a connection commits or rolls back, and tells whoever asked for the transaction how publishing went. */
-import { Logger } from '@nestjs/common';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { ClusterUsageError } from '../errors.js';
+import { nestLogger } from '../nest-logger.js';
 import { CommitLedger } from './commit-ledger.js';
 
 /** For who called `transaction(...)`: what came of the publications after the commit; never rejects. */
@@ -84,7 +84,7 @@ function report(queryRunner: QueryRunner, published: Promise<void>): void {
 }
 
 function log(failure: Error | undefined): void {
-  if (failure !== undefined) new Logger('Cluster').error(failure.message);
+  if (failure !== undefined) nestLogger().error(failure.message);
 }
 
 function ledgerOf(queryRunner: QueryRunner): CommitLedger {

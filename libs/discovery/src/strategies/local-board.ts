@@ -1,5 +1,5 @@
 /** The notice board of one cluster on one machine: a folder with one file for each process that takes part. */
-import { type Logger, printable } from '@rookery/runtime';
+import { describeError, type Logger, printable } from '@rookery/runtime';
 import type { FSWatcher } from 'node:fs';
 import { mkdir, open, opendir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -134,7 +134,7 @@ export class LocalBoard {
       if (isMissing(error)) return undefined; // Its process left between the listing and now.
       rejected.add(file);
       if (!this.rejected.has(file)) {
-        const reason = printable((error as Error).message);
+        const reason = printable(describeError(error));
         this.logger.warn(`Skipped ${printable(join(this.folder, file), 256)}, which is no announcement: ${reason}`);
       }
       return undefined;
@@ -146,7 +146,7 @@ export class LocalBoard {
     try {
       await rm(join(this.folder, file), { force: true });
     } catch (error) {
-      this.logger.debug(`Could not remove ${printable(file)}, left by a dead process: ${(error as Error).message}`);
+      this.logger.debug(`Could not remove ${printable(file)}, left by a dead process: ${describeError(error)}`);
     }
   }
 
@@ -169,7 +169,7 @@ export class LocalBoard {
 
   private complainUnwatched(error: Error): void {
     this.logger.warn(
-      `Cannot watch ${this.folder}; new processes are noticed at the next poll instead: ${error.message}`,
+      `Cannot watch ${this.folder}; new processes are noticed at the next poll instead: ${describeError(error)}`,
     );
   }
 }

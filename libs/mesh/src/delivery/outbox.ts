@@ -152,16 +152,20 @@ export class Outbox {
     }
     if (this.isDeliveringLocally) return;
     this.isDeliveringLocally = true;
-    const stop = this.log.head;
-    while (this.local.seq <= stop) {
-      const from = this.local.seq;
-      const slice = this.log.next(this.local, this.selfIncarnation, LOCAL_SLICE_BYTES, Number.POSITIVE_INFINITY);
-      if (slice === undefined) break;
-      // What was for others alone is missing to nobody here.
-      if (slice.kind === 'gap' && slice.missed > 0) this.owner.onLocalGap(slice.missed);
-      if (slice.kind === 'records') this.deliver(slice.bytes, from);
+    try {
+      const stop = this.log.head;
+      while (this.local.seq <= stop) {
+        const from = this.local.seq;
+        const slice = this.log.next(this.local, this.selfIncarnation, LOCAL_SLICE_BYTES, Number.POSITIVE_INFINITY);
+        if (slice === undefined) break;
+        // What was for others alone is missing to nobody here.
+        if (slice.kind === 'gap' && slice.missed > 0) this.owner.onLocalGap(slice.missed);
+        if (slice.kind === 'records') this.deliver(slice.bytes, from);
+      }
+    } finally {
+      // Otherwise one error would end all delivery to this node's own subscribers.
+      this.isDeliveringLocally = false;
     }
-    this.isDeliveringLocally = false;
     // A handler that publishes is served again after others had their turn.
     if (this.local.seq <= this.log.head) this.pumpLocalAfterPoll();
   }

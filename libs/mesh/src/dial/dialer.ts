@@ -1,6 +1,6 @@
 /** Addresses to connections, again and again, politely: what is wanted against what is there, at every change. */
 import { addressKey, type PeerAddress } from 'rookery/discovery';
-import type { Clock, Random, Timer } from '@rookery/runtime';
+import { type Clock, describeError, type Random, type Timer } from '@rookery/runtime';
 import type { Connection, DialFailureKind, Transport } from '../transport/transport.js';
 import { backoffMs, type BackoffLimits, RETRY, RETRY_REJECTED, RETRY_RESET, RETRY_SUSPECT } from './backoff.js';
 
@@ -215,7 +215,7 @@ export class Dialer {
       );
     } catch (error) {
       // An address that cannot even be tried is one that cannot be reached, and no reason to stop.
-      return fail('unreachable', error instanceof Error ? error.message : String(error));
+      return fail('unreachable', describeError(error));
     }
     this.cancels.add(handle);
   }

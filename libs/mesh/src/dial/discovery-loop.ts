@@ -1,6 +1,6 @@
 /** Asks every strategy, again and again, and merges the answers. The only poll loop: strategies hold no timer. */
 import { addressKey, type DiscoveryContext, type DiscoveryStrategy, type PeerAddress } from 'rookery/discovery';
-import { type Clock, type Logger, printable, type Random, type Timer } from '@rookery/runtime';
+import { type Clock, describeError, type Logger, printable, type Random, type Timer } from '@rookery/runtime';
 
 const DEFAULT_POLL_INTERVAL_MS = 5_000;
 const POLL_JITTER = 0.2;
@@ -82,7 +82,7 @@ export class DiscoveryLoop {
         try {
           await this.inTime(strategy.withdraw?.(this.context.self), WITHDRAW_TIMEOUT_MS);
         } catch (error) {
-          this.logger.warn(`Discovery ${strategy.name} could not withdraw: ${message(error)}`);
+          this.logger.warn(`Discovery ${strategy.name} could not withdraw: ${describe(error)}`);
         }
       }),
     );
@@ -171,7 +171,7 @@ export class DiscoveryLoop {
   private noteFailure(strategy: DiscoveryStrategy, error: unknown): void {
     if (this.failing.has(strategy)) return;
     this.failing.add(strategy);
-    this.logger.warn(`Discovery ${strategy.name} failed, the last known addresses stay in use: ${message(error)}`);
+    this.logger.warn(`Discovery ${strategy.name} failed, the last known addresses stay in use: ${describe(error)}`);
   }
 
   private merge(): ListedAddress[] {
@@ -196,6 +196,6 @@ function isDiallable(value: unknown): value is PeerAddress {
 /** Long enough for the remedy that strategies put into their messages. */
 const MAX_MESSAGE_LENGTH = 600;
 
-function message(error: unknown): string {
-  return printable(error instanceof Error ? error.message : String(error), MAX_MESSAGE_LENGTH);
+function describe(error: unknown): string {
+  return printable(describeError(error), MAX_MESSAGE_LENGTH);
 }

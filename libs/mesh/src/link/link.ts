@@ -1,5 +1,5 @@
 /** One connection to one peer: the handshake, its frames in and out, and its cursor into our log. */
-import type { Clock, Timer } from '@rookery/runtime';
+import { type Clock, describeError, type Timer } from '@rookery/runtime';
 import { ProtocolError } from '../errors.js';
 import type { Cursor, PublicationLog } from '../log/publication-log.js';
 import type { Peer } from '../membership/peer.js';
@@ -291,7 +291,9 @@ export class Link {
       this.reader.push(chunk);
     } catch (error) {
       // Whatever a peer's bytes do to us ends its link and nothing else.
-      this.close(error instanceof ProtocolError ? `protocol error: ${error.message}` : `error: ${String(error)}`);
+      this.close(
+        error instanceof ProtocolError ? `protocol error: ${error.message}` : `error: ${describeError(error)}`,
+      );
     }
   }
 
