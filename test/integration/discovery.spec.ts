@@ -19,22 +19,69 @@ const strategy = (rest: Partial<DiscoveryStrategy>): DiscoveryStrategy => ({
   ...rest,
 });
 
+/** An address behind a getter that throws. */
+function unreadable(): PeerAddress {
+  return Object.defineProperty({ host: '', port: 1 }, 'host', {
+    get() {
+      throw Object.create(null);
+    },
+  });
+}
+
+/** An address that may be looked at once only. */
+function readableOnce(): PeerAddress {
+  let reads = 0;
+  return Object.defineProperty({ host: '', port: 1 }, 'host', {
+    get() {
+      if (++reads > 1) throw new Error('read twice');
+      return '127.0.0.1';
+    },
+  });
+}
+
 describe('a strategy', () => {
-  it('that lists what cannot be dialled is told so once; the rest of its answer is used', async () => {
+  it('that lists what cannot be dialled is told so once; the rest is used, and the node is not fresh meanwhile', async () => {
     const port = await freePort();
     await startNode('a', [port], { listen: { host: '127.0.0.1', port } });
     const logger = recordingLogger();
     let rounds = 0;
+    let isMended = false;
     const discover = (): Promise<PeerAddress[]> => {
       rounds++;
-      const bad = [{ host: undefined, port: 1 }, { host: 'x', port: 70_000 }, { host: '', port: 1 }, null, 'a:1'];
+      if (isMended) return Promise.resolve([{ host: '127.0.0.1', port }]);
+      const bad = [{ host: 'a\nb', port: '5' }, { host: 'x', port: 70_000 }, { host: '', port: 1 }, null, 'a:1'];
       return Promise.resolve([...bad, { host: '127.0.0.1', port }] as PeerAddress[]);
     };
     const b = await startNode('b', [], { logger, discovery: strategy({ discover }) });
     expect(b.members().map(({ name }) => name)).toEqual(['a']);
     await until(() => rounds > 3, 'some rounds');
-    expect(logger.lines.filter((line) => /warn Discovery custom answered with an address/.test(line))).toHaveLength(1);
+    const warnings = logger.lines.filter((line) => /warn Discovery custom answered with/.test(line));
+    expect(warnings).toEqual([expect.stringContaining("answered with { host: 'a\\nb', port: '5' }, which is not")]);
     expect(b.stats().discovery.map(({ address }) => address)).toEqual([`127.0.0.1:${port}`]);
+    expect(b.freshness()).toEqual({
+      fresh: false,
+      reasons: [expect.stringMatching(/^unusable-address: discovery custom lists \{ host: 'a\\nb', port: '5' \}, /)],
+    });
+    isMended = true;
+    await until(() => b.freshness().fresh, 'an answer that can be used');
+  });
+
+  it.each<[string, Partial<DiscoveryStrategy>]>([
+    ['rejects with an object without prototype', { discover: () => Promise.reject(Object.create(null) as Error) }],
+    ['rejects with what cannot be told', { discover: () => Promise.reject({ toString: 1 } as never) }],
+    ['lists an address that cannot be read', { discover: () => Promise.resolve([unreadable()]) }],
+    ['lists an address that can be read once', { discover: () => Promise.resolve([readableOnce()]) }],
+    ['cannot withdraw', { withdraw: () => Promise.reject(Object.create(null) as Error) }],
+  ])('that %s is asked again, and can be left', async (_what, rest) => {
+    let asked = 0;
+    const announce = (): Promise<void> => {
+      asked++;
+      return Promise.resolve();
+    };
+    const node = makeNode('a', [], { discovery: strategy({ pollIntervalMs: 10, announce, ...rest }) });
+    await node.start();
+    await until(() => asked > 3, 'further rounds');
+    await expect(node.leave()).resolves.toBeUndefined();
   });
 
   it.each([[Number.NaN], [0], [-1], ['1000' as never], [Number.POSITIVE_INFINITY]])(

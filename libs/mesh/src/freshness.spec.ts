@@ -6,6 +6,7 @@ const FACTS: FreshnessFacts = {
   startedAt: 0,
   leftAt: undefined,
   unanswered: [],
+  unusable: [],
   peers: [],
   unproven: [],
   slowestHandler: undefined,
@@ -30,6 +31,17 @@ describe('freshness', () => {
       reasons: [
         'no-discovery-answer: discovery dns has not answered since the start, 2.5 s ago: whom it would list is not known. ' +
           'It is asked again by itself; the log says why it fails.',
+      ],
+    });
+  });
+
+  it('does not hold while discovery lists what cannot be dialled', () => {
+    const unusable = [{ strategy: 'consul', entry: "'10.0.0.9:4370'" }];
+    expect(judgeFreshness({ ...FACTS, unusable }, 0)).toEqual({
+      fresh: false,
+      reasons: [
+        "unusable-address: discovery consul lists '10.0.0.9:4370', which cannot be dialled: whether a member listens there " +
+          'is not known. Mend what it lists: { host, port }, 2000 at most.',
       ],
     });
   });
@@ -92,6 +104,7 @@ describe('freshness', () => {
       {
         ...FACTS,
         unanswered: ['dns'],
+        unusable: [{ strategy: 'consul', entry: 'null' }],
         peers: Array.from({ length: 100 }, () => peer(0)),
         unproven: [at('timeout')],
         slowestHandler: { label: 'x', behindSince: 0 },
@@ -100,11 +113,12 @@ describe('freshness', () => {
     );
     expect([...new Set(reasons.map(freshnessKind))]).toEqual([
       'no-discovery-answer',
+      'unusable-address',
       'unproven-peer',
       'unreached-address',
       'handler-lag',
     ]);
-    expect(reasons).toHaveLength(20);
+    expect(reasons).toHaveLength(21);
     expect(reasons).toContain('unproven-peer: and 84 more.');
   });
 

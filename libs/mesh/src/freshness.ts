@@ -5,12 +5,15 @@
 import { addressKey, type PeerAddress } from 'rookery/discovery';
 import { printable } from '@rookery/runtime';
 import { type DialOutcome, PROVEN_EMPTY } from './dial/dialer.js';
+import { MAX_ADDRESSES, type UnusableEntry } from './dial/discovery-loop.js';
 import { staleLimitMs } from './link/liveness.js';
 
 /** The word, before the first colon, that every reason for not being fresh begins with. Words are added, never changed. */
 export type FreshnessKind =
   /** A strategy of discovery never answered: whom it would list is not known. */
   | 'no-discovery-answer'
+  /** The last answer of a strategy has an entry that cannot be dialled: whether somebody is there is not known. */
+  | 'unusable-address'
   /** A known peer, which may be alive, could not be proven caught up with for the stale limit. */
   | 'unproven-peer'
   /** An address that discovery lists was neither linked nor proven empty. */
@@ -45,6 +48,8 @@ export interface FreshnessFacts {
   readonly leftAt: number | undefined;
   /** Strategies that never answered: whom they would list is not known. */
   readonly unanswered: readonly string[];
+  /** What the last answers of strategies list that cannot be dialled, escaped and cut. */
+  readonly unusable: readonly UnusableEntry[];
   /** Peers that may be alive. */
   readonly peers: readonly {
     readonly name: string;
@@ -66,6 +71,7 @@ const MAX_REASONS_OF_A_KIND = 16;
 
 const KINDS: ReadonlySet<string> = new Set<FreshnessKind>([
   'no-discovery-answer',
+  'unusable-address',
   'unproven-peer',
   'unreached-address',
   'handler-lag',
@@ -89,6 +95,10 @@ export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
     ...ofKind('no-discovery-answer', facts.unanswered, (strategy) => {
       const since = `discovery ${strategy} has not answered since the start, ${seconds(now - startedAt)} ago`;
       return `${since}: whom it would list is not known. It is asked again by itself; the log says why it fails.`;
+    }),
+    ...ofKind('unusable-address', facts.unusable, ({ strategy, entry }) => {
+      const what = `discovery ${strategy} lists ${entry}, which cannot be dialled`;
+      return `${what}: whether a member listens there is not known. Mend what it lists: { host, port }, ${MAX_ADDRESSES} at most.`;
     }),
     ...ofKind('unproven-peer', facts.peers.filter(isUnproven(now)), (peer) => {
       const who = `${printable(peer.name)} (${addressKey(peer.address)}, ${peer.status})`;

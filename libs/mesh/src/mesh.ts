@@ -311,6 +311,7 @@ export class Mesh implements LinkOwner {
         startedAt: this.startedAt,
         leftAt: this.leftAt,
         unanswered: this.discovery?.unanswered ?? this.options.discovery.map(({ name }) => name),
+        unusable: this.discovery?.unusable ?? [],
         peers: [...this.membership.peers].filter((peer) => peer.isExpected),
         unproven: this.reach?.unproven() ?? [],
         slowestHandler: this.sink.slowestHandler(),

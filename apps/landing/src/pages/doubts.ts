@@ -18,6 +18,7 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ['unproven-peer', UNHEARD],
   ['unreached-address', UNHEARD],
   ['no-discovery-answer', UNHEARD],
+  ['unusable-address', UNHEARD],
   ['handler-lag', 'Changes have arrived that are still being worked on.'],
   ['left', 'This server is going out of service.'],
 ]);

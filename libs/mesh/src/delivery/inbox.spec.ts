@@ -49,7 +49,14 @@ class Setting {
   }
 
   isFreshAt(time: number): boolean {
-    const facts = { startedAt: 0, leftAt: undefined, unanswered: [], unproven: [], slowestHandler: undefined };
+    const facts = {
+      startedAt: 0,
+      leftAt: undefined,
+      unanswered: [],
+      unusable: [],
+      unproven: [],
+      slowestHandler: undefined,
+    };
     return judgeFreshness({ ...facts, peers: [this.peer] }, time).fresh;
   }
 }

@@ -1,6 +1,14 @@
 /** Asks every strategy, again and again, and merges the answers. The only poll loop: strategies hold no timer. */
 import { addressKey, type DiscoveryContext, type DiscoveryStrategy, type PeerAddress } from 'rookery/discovery';
-import { type Clock, describeError, type Logger, printable, type Random, type Timer } from '@rookery/runtime';
+import {
+  type Clock,
+  describeError,
+  describeValue,
+  type Logger,
+  printable,
+  type Random,
+  type Timer,
+} from '@rookery/runtime';
 
 const DEFAULT_POLL_INTERVAL_MS = 5_000;
 const POLL_JITTER = 0.2;
@@ -13,12 +21,26 @@ const COALESCE_MS = 20;
 /** The longest name that DNS knows. */
 const MAX_HOST_LENGTH = 255;
 /** No single answer may be longer. */
-const MAX_ADDRESSES = 2_000;
+export const MAX_ADDRESSES = 2_000;
 
 /** An address and the strategy that listed it. */
 export interface ListedAddress {
   readonly address: PeerAddress;
   readonly strategy: string;
+}
+
+/** What a strategy listed that cannot be dialled: whether somebody is there is not known. */
+export interface UnusableEntry {
+  readonly strategy: string;
+  /** The entry, escaped and cut, or what else is left out. */
+  readonly entry: string;
+}
+
+/** The last answer of a strategy. */
+interface Answer {
+  readonly addresses: readonly PeerAddress[];
+  /** The first entry that is left out, escaped and cut. */
+  readonly unusable: string | undefined;
 }
 
 export interface DiscoveryOwner {
@@ -27,7 +49,7 @@ export interface DiscoveryOwner {
 }
 
 export class DiscoveryLoop {
-  private readonly answers = new Map<DiscoveryStrategy, readonly PeerAddress[]>();
+  private readonly answers = new Map<DiscoveryStrategy, Answer>();
   private readonly failing = new Set<DiscoveryStrategy>();
   private readonly complainedAbout = new Set<DiscoveryStrategy>();
   private readonly intervalMs: number;
@@ -59,6 +81,20 @@ export class DiscoveryLoop {
   /** Names of the strategies that never answered. */
   get unanswered(): readonly string[] {
     return this.strategies.filter((strategy) => !this.answers.has(strategy)).map(({ name }) => name);
+  }
+
+  /** What the last answers list that cannot be dialled, one entry of each strategy. */
+  get unusable(): readonly UnusableEntry[] {
+    const entries: UnusableEntry[] = [];
+    for (const [{ name }, { unusable }] of this.answers) {
+      if (unusable !== undefined) entries.push({ strategy: name, entry: unusable });
+    }
+    return entries;
+  }
+
+  /** Whether whoever is not listed is absent: every strategy answered, and with nothing but addresses. */
+  private get isComplete(): boolean {
+    return this.answers.size === this.strategies.length && this.failing.size === 0 && this.unusable.length === 0;
   }
 
   /** Starts the strategies and asks them for the first time; later rounds follow by themselves. */
@@ -109,7 +145,7 @@ export class DiscoveryLoop {
     this.isPolling = false;
     if (this.abort.signal.aborted) return;
     this.rounds++;
-    this.owner.onListed(this.merge(), this.answers.size === this.strategies.length && this.failing.size === 0);
+    this.owner.onListed(this.merge(), this.isComplete);
     const jitter = 1 + POLL_JITTER * (2 * this.random.next() - 1);
     const delayMs = this.isChanged ? COALESCE_MS : this.intervalMs * jitter;
     this.timer = this.clock.after(delayMs, () => void this.poll());
@@ -150,21 +186,31 @@ export class DiscoveryLoop {
     });
   }
 
-  /** The addresses of an answer that can be dialled; a strategy that gives others is told once. */
-  private usable(strategy: DiscoveryStrategy, answer: unknown): PeerAddress[] {
+  /** What can be dialled of an answer; a strategy that gives anything else is told once, until it does not any more. */
+  private usable(strategy: DiscoveryStrategy, answer: unknown): Answer {
     if (!Array.isArray(answer)) throw new Error('its answer is no list of addresses');
-    const addresses = answer.slice(0, MAX_ADDRESSES).filter(isDiallable);
-    const problem =
-      answer.length > MAX_ADDRESSES
-        ? `more than ${MAX_ADDRESSES} addresses, the rest is left out`
-        : addresses.length < answer.length
-          ? 'an address that is not { host, port } with a host that is a text and a port from 1 to 65535; it is left out'
-          : undefined;
-    if (problem !== undefined && !this.complainedAbout.has(strategy)) {
-      this.complainedAbout.add(strategy);
-      this.logger.warn(`Discovery ${strategy.name} answered with ${problem}.`);
+    const entries: unknown[] = answer.slice(0, MAX_ADDRESSES);
+    const addresses: PeerAddress[] = [];
+    let unusable: string | undefined;
+    let problem = 'which is not { host, port } with a host that is a text and a port from 1 to 65535';
+    for (const entry of entries) {
+      const address = diallable(entry);
+      if (address !== undefined) addresses.push(address);
+      else unusable ??= describeValue(entry);
     }
-    return addresses;
+    if (unusable === undefined && answer.length > MAX_ADDRESSES) {
+      unusable = `more than ${MAX_ADDRESSES} addresses`;
+      problem = 'and the rest of them is left out';
+    }
+    if (unusable === undefined) this.complainedAbout.delete(strategy);
+    else if (!this.complainedAbout.has(strategy)) {
+      this.complainedAbout.add(strategy);
+      this.logger.warn(
+        `Discovery ${strategy.name} answered with ${unusable}, ${problem}: whether a member listens there is not known, ` +
+          'and freshness() says so. Mend what the strategy lists.',
+      );
+    }
+    return { addresses, unusable };
   }
 
   /** Says so once per outage: the last answer stays in force, so nothing else changes. */
@@ -176,7 +222,7 @@ export class DiscoveryLoop {
 
   private merge(): ListedAddress[] {
     const merged = new Map<string, ListedAddress>();
-    for (const [strategy, addresses] of this.answers) {
+    for (const [strategy, { addresses }] of this.answers) {
       for (const address of addresses) {
         const key = addressKey(address);
         if (!merged.has(key)) merged.set(key, { address, strategy: strategy.name });
@@ -186,11 +232,12 @@ export class DiscoveryLoop {
   }
 }
 
-function isDiallable(value: unknown): value is PeerAddress {
-  if (typeof value !== 'object' || value === null) return false;
-  const { host, port } = value as Partial<PeerAddress>;
-  if (typeof host !== 'string' || host === '' || host.length > MAX_HOST_LENGTH) return false;
-  return Number.isInteger(port) && port! >= 1 && port! <= 0xffff;
+/** A copy of an entry that can be dialled: what is behind a getter may be something else, or throw, when it is read again. */
+function diallable(entry: unknown): PeerAddress | undefined {
+  if (typeof entry !== 'object' || entry === null) return undefined;
+  const { host, port } = entry as Partial<PeerAddress>;
+  if (typeof host !== 'string' || host === '' || host.length > MAX_HOST_LENGTH) return undefined;
+  return Number.isInteger(port) && port! >= 1 && port! <= 0xffff ? { host, port: port! } : undefined;
 }
 
 /** Long enough for the remedy that strategies put into their messages. */
