@@ -594,7 +594,34 @@ describe('leaving', () => {
     expect(order).toEqual([100]);
   });
 
-  it('works for a node that never started', async () => {
-    await makeNode('idle', [1]).leave();
+  it('works for a node that never started, and it cannot be started then: nobody could leave it again', async () => {
+    const idle = makeNode('idle', [1]);
+    await idle.leave();
+    for (const attempt of [idle.start(), idle.ready()]) {
+      await expect(attempt).rejects.toMatchObject({ code: 'CLUSTER_LEFT', message: expect.stringMatching(/new node/) });
+    }
+    expect(idle.self.status).toBe('left');
   });
+
+  it('is the end of a node: it is ready no more than it was, and cannot be started again', async () => {
+    const node = await startNode('a', []);
+    await node.leave();
+    await expect(node.start()).rejects.toMatchObject({ code: 'CLUSTER_LEFT' });
+    await expect(node.ready()).resolves.toBeUndefined();
+  });
+});
+
+describe('a member that is none', () => {
+  it.each([[undefined], [null], [5], [{}], [{ incarnation: 5 }], [Object.create(null)], [Symbol('a')]])(
+    'such as %p is refused, with what to give instead',
+    async (member) => {
+      const node = await startNode('a', []);
+      const refused = expect.objectContaining({
+        code: 'CLUSTER_UNKNOWN_MEMBER',
+        message: expect.stringMatching(/a member or its incarnation.*Take members from cluster\.members\(\)/),
+      }) as never;
+      expect(() => node.publishTo(member as never, 't', 1)).toThrow(refused);
+      expect(() => node.forget(member as never)).toThrow(refused);
+    },
+  );
 });

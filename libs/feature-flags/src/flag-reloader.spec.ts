@@ -114,6 +114,41 @@ describe('FlagReloader', () => {
     await reloader.settled();
   });
 
+  it('loads once when it was asked to before it was started', async () => {
+    const { clock, reloader, loads } = new Setting();
+    reloader.request('early');
+    await reloader.start('not loaded yet');
+    expect([loads, reloader.reasons]).toEqual([[0], []]);
+    await clock.advance(60_000);
+    expect(loads).toEqual([0]);
+  });
+
+  it('never loads twice at once: a start waits for the load that is under way, then loads itself', async () => {
+    const setting = new Setting();
+    const { clock, reloader, loads } = setting;
+    const running: (() => void)[] = [];
+    let most = 0;
+    setting.load = () =>
+      new Promise((resolve) => {
+        running.push(() => (running.shift(), resolve()));
+        most = Math.max(most, running.length);
+      });
+    reloader.request('early');
+    await clock.advance(250);
+    const started = reloader.start('not loaded yet');
+    reloader.request('a gap meanwhile');
+    await clock.advance(1_000);
+    expect(loads).toEqual([250]);
+    running[0]!();
+    await clock.advance(0);
+    // What came while the first load ran is settled by no load that began before.
+    expect(reloader.reasons).toEqual(['not loaded yet', 'a gap meanwhile']);
+    running[0]!();
+    await started;
+    await clock.advance(60_000);
+    expect([reloader.reasons, loads, most]).toEqual([[], [250, 1_250], 1]);
+  });
+
   it('does nothing any more after it was stopped', async () => {
     const { clock, reloader, loads } = new Setting();
     reloader.request('a gap');

@@ -33,7 +33,8 @@ export class FlagReloader {
   #failures = 0;
   #failure: string | undefined;
   #timer: Timer | undefined;
-  #loading = false;
+  /** The load that is under way. */
+  #loading: Promise<void> | undefined;
   #stopped = false;
 
   constructor(
@@ -48,9 +49,13 @@ export class FlagReloader {
     return [...reasons];
   }
 
-  /** Loads at once, without spreading; resolves after the first try, whatever came of it. */
+  /**
+   * Loads at once, without spreading; resolves after the first try, whatever came of it. A load that was requested before
+   * and is under way comes first: an older one that ended later would undo what the newer one found.
+   */
   async start(reason: string): Promise<void> {
     this.#wanted.add(reason);
+    while (this.#loading !== undefined) await this.#loading;
     await this.#load();
   }
 
@@ -72,9 +77,14 @@ export class FlagReloader {
     this.#timer?.cancel();
   }
 
-  async #load(): Promise<void> {
+  #load(): Promise<void> {
+    this.#timer?.cancel();
     this.#timer = undefined;
-    this.#loading = true;
+    this.#loading = this.#loadOnce();
+    return this.#loading;
+  }
+
+  async #loadOnce(): Promise<void> {
     for (const reason of this.#wanted) this.#settling.add(reason);
     this.#wanted.clear();
     let pauseMs: number | undefined;
@@ -84,8 +94,8 @@ export class FlagReloader {
     } catch (error) {
       pauseMs = this.#failed(error);
     }
-    this.#loading = false;
-    if (pauseMs !== undefined) this.#schedule(pauseMs);
+    this.#loading = undefined;
+    if (pauseMs !== undefined) this.#retry(pauseMs);
     else if (this.#wanted.size > 0) this.#schedule(this.#spread());
     else for (const resolve of this.#waiting.splice(0)) resolve();
     this.port.changed();
@@ -101,15 +111,17 @@ export class FlagReloader {
   #failed(error: unknown): number {
     this.#failures++;
     this.#failure = `load-failed: ${describeError(error)}`;
-    const pauseMs = retryPause(this.#failures, this.options);
-    if (!this.#stopped) {
-      this.port.warn(`${this.#failure}; next try (number ${this.#failures + 1}) in ${Math.round(pauseMs)} ms`);
-    }
-    return pauseMs;
+    return retryPause(this.#failures, this.options);
+  }
+
+  #retry(pauseMs: number): void {
+    if (this.#stopped) return;
+    this.#schedule(pauseMs);
+    this.port.warn(`${this.#failure}; next try (number ${this.#failures + 1}) in ${Math.round(pauseMs)} ms`);
   }
 
   #schedule(delayMs: number): void {
-    if (this.#stopped || this.#loading || this.#timer !== undefined) return;
+    if (this.#stopped || this.#loading !== undefined || this.#timer !== undefined) return;
     this.#timer = this.options.clock.after(delayMs, () => void this.#load());
   }
 

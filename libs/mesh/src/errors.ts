@@ -52,3 +52,20 @@ export class ProtocolError extends ClusterError {
     this.name = 'ProtocolError';
   }
 }
+
+/** Thrown by what publishes once this node is gone. */
+export function publishedAfterLeaving(): ClusterError {
+  return new ClusterError(
+    'CLUSTER_LEFT',
+    'This node has left the cluster: nothing can be published any more. Publish before leave(); with Nest, in a shutdown ' +
+      'hook of your own at the latest: the node leaves after those.',
+  );
+}
+
+/** Thrown where a node is to start that has left. */
+export function startedAfterLeaving(): ClusterError {
+  return new ClusterError(
+    'CLUSTER_LEFT',
+    'This node has left the cluster, or is about to, and cannot start any more. Make a new node.',
+  );
+}

@@ -1,6 +1,13 @@
 export { decode } from './codec/decode.js';
 export { encode } from './codec/encode.js';
-export { ClusterError, type ClusterErrorCode, ClusterOptionsError, ProtocolError } from './errors.js';
+export {
+  ClusterError,
+  type ClusterErrorCode,
+  ClusterOptionsError,
+  ProtocolError,
+  publishedAfterLeaving,
+  startedAfterLeaving,
+} from './errors.js';
 export { type Freshness, type FreshnessKind, freshnessKind } from './freshness.js';
 export type { Gap, GapReason, Member, MemberEvent, MemberMetadata, MemberStatus } from './membership/member.js';
 export { Mesh, type MeshEnvironment } from './mesh.js';

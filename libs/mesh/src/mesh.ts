@@ -10,7 +10,7 @@ import { Outbox } from './delivery/outbox.js';
 import { Detours } from './detour/detours.js';
 import { DiscoveryLoop } from './dial/discovery-loop.js';
 import { Reach, type ReachOwner } from './dial/reach.js';
-import { ClusterError, ProtocolError } from './errors.js';
+import { ProtocolError, publishedAfterLeaving } from './errors.js';
 import { type Freshness, judgeFreshness } from './freshness.js';
 import { Heartbeats } from './link/heartbeats.js';
 import { replacesCurrent } from './link/link-choice.js';
@@ -271,7 +271,7 @@ export class Mesh implements LinkOwner {
 
   /** Appends a publication to the log; returns its number. */
   publish(topic: Buffer, payload: unknown, flags: number, target?: string): number {
-    if (this.isLeft) throw leftError();
+    if (this.isLeft) throw publishedAfterLeaving();
     return this.outbox.publish(topic, payload, flags, target);
   }
 
@@ -755,13 +755,6 @@ export class Mesh implements LinkOwner {
   private checkReady(): void {
     for (const check of this.readyChecks) check();
   }
-}
-
-function leftError(): ClusterError {
-  return new ClusterError(
-    'CLUSTER_LEFT',
-    'This node has left the cluster: nothing can be published any more. Publish before app.close(), or in beforeApplicationShutdown at the latest.',
-  );
 }
 
 export { label as describePeer };

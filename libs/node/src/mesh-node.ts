@@ -2,7 +2,6 @@
 import { networkInterfaces } from 'node:os';
 import { isThisHost } from 'rookery/discovery';
 import {
-  ClusterError,
   ClusterOptionsError,
   type Freshness,
   type Gap,
@@ -14,14 +13,17 @@ import {
   Mesh,
   type MeshOptions,
   type MeshStats,
+  publishedAfterLeaving,
   type ResolvedMeshOptions,
   resolveMeshOptions,
+  startedAfterLeaving,
   TlsTransport,
   type Transport,
 } from '@rookery/mesh';
 import {
   type ConfirmedPublication,
   departedMember,
+  noMember,
   type EventHandler,
   PubSub,
   type SubscribeOptions,
@@ -108,19 +110,19 @@ export class MeshNode<Events extends object = Record<never, never>> {
 
   /**
    * Listens, and begins to look for peers. Resolves once it listens; calling it again returns the same promise.
-   * @throws ClusterError `CLUSTER_LISTEN_FAILED`; nothing is left open then
+   * @throws ClusterError `CLUSTER_LISTEN_FAILED`; nothing is left open then. `CLUSTER_LEFT` after {@link leave}
    */
   start(): Promise<void> {
-    this.starting ??= this.mesh.start();
-    return this.starting;
+    return this.leaving === undefined ? this.begin() : Promise.reject(startedAfterLeaving());
   }
 
   /**
    * Resolves when the first mesh is formed: every address of the first discovery answer, and every member those know, is
-   * linked or has failed once. At the latest after `limits.readyTimeoutMs` (3 s). Rejects when {@link start} did.
+   * linked or has failed once. At the latest after `limits.readyTimeoutMs` (3 s). Rejects when {@link start} did, and with
+   * `CLUSTER_LEFT` for a node that left without having been started.
    */
   async ready(): Promise<void> {
-    await this.start();
+    await this.begin();
     await this.mesh.formed(this.options.limits.readyTimeoutMs);
   }
 
@@ -270,14 +272,24 @@ export class MeshNode<Events extends object = Record<never, never>> {
     return incarnation;
   }
 
+  /** Starts it, once in its life: one that began after it was left could never be left again. */
+  private begin(): Promise<void> {
+    if (this.starting === undefined && this.leaving !== undefined) return Promise.reject(startedAfterLeaving());
+    this.starting ??= this.mesh.start();
+    return this.starting;
+  }
+
   private assertNotLeft(): void {
-    if (this.mesh.isLeft)
-      throw new ClusterError('CLUSTER_LEFT', 'This node has left the cluster: nothing can be published any more.');
+    if (this.mesh.isLeft) throw publishedAfterLeaving();
   }
 }
 
+/** Callers without types may give anything, such as what `find` returned for a member that is gone. */
 function incarnationOf(member: Member | string): string {
-  return typeof member === 'string' ? member : member.incarnation;
+  const given: unknown = member;
+  const incarnation = typeof given === 'object' && given !== null ? (given as Partial<Member>).incarnation : given;
+  if (typeof incarnation === 'string') return incarnation;
+  throw noMember(given);
 }
 
 /**

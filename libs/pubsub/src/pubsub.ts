@@ -18,7 +18,14 @@ import {
   PUBLICATION_TOPIC_OFFSET,
   FRAME_HEADER_BYTES,
 } from '@rookery/mesh';
-import { type Clock, describeError, describeErrorWithStack, type Logger, printable } from '@rookery/runtime';
+import {
+  type Clock,
+  describeError,
+  describeErrorWithStack,
+  describeValue,
+  type Logger,
+  printable,
+} from '@rookery/runtime';
 import { Confirmations, type ConfirmedPublication } from './confirmations.js';
 import type { EventContext, EventHandler } from './event-context.js';
 import { Lane } from './lane.js';
@@ -332,6 +339,14 @@ function readTime(bytes: Buffer, at: number): number {
   const high = (bytes[at]! << 8) | bytes[at + 1]!;
   const low = ((bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!) >>> 0;
   return high * 2 ** 32 + low;
+}
+
+/** Thrown when something is addressed that is no member at all. */
+export function noMember(given: unknown): ClusterError {
+  return new ClusterError(
+    'CLUSTER_UNKNOWN_MEMBER',
+    `publishTo() and forget() take a member or its incarnation, not ${describeValue(given)}. Take members from cluster.members() or from an event's context.`,
+  );
 }
 
 /** Thrown when a member that nobody knows is addressed. */

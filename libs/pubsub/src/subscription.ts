@@ -9,11 +9,21 @@ export interface Settlement {
   settle(isOk: boolean): void;
 }
 
+/** What of one sender an overflow dropped. */
+export interface Dropped {
+  readonly from: Member;
+  /** Undefined in the place that the oldest senders share, of whom `from` is the last. */
+  readonly missed: number | undefined;
+}
+
+/** So many senders have a place each in one overflow; of more, the oldest share one. */
+export const MAX_DROPPED_SENDERS = 1_000;
+
 /** What a subscription reports to its owner. */
 export interface SubscriptionOwner {
   onHandlerError(label: string, topic: string, error: unknown): void;
-  /** The queue overflowed: these many events per sender are missing, in this place. */
-  onOverflow(subscription: Subscription, dropped: ReadonlyMap<Member, number>): Promise<void> | undefined;
+  /** The queue overflowed: these events are missing, in this place. */
+  onOverflow(subscription: Subscription, dropped: readonly Dropped[]): Promise<void> | undefined;
 }
 
 export class Subscription {
@@ -72,7 +82,7 @@ export class Subscription {
     return undefined;
   }
 
-  overflowed(dropped: ReadonlyMap<Member, number>): Promise<void> | undefined {
+  overflowed(dropped: readonly Dropped[]): Promise<void> | undefined {
     return this.owner.onOverflow(this, dropped);
   }
 
@@ -108,18 +118,41 @@ class QueuedEvent implements LaneItem {
   }
 }
 
-/** The end of a full queue. Senders that restart often could make it grow: they share one place beyond a bound. */
+/**
+ * The end of a full queue. Senders that restart often could make it grow while a handler is stuck: beyond
+ * {@link MAX_DROPPED_SENDERS} the oldest share one place, with a count that nobody knows any more.
+ */
 class Overflow implements LaneItem {
   readonly bytes = 0;
-  private readonly dropped = new Map<Member, number>();
+  /** By incarnation, which is the same however often a sender is linked anew. */
+  private readonly dropped = new Map<string, { from: Member; missed: number }>();
+  private shared: Member | undefined;
 
   constructor(private readonly subscription: Subscription) {}
 
   count(from: Member): void {
-    this.dropped.set(from, (this.dropped.get(from) ?? 0) + 1);
+    const known = this.dropped.get(from.incarnation);
+    if (known !== undefined) {
+      known.from = from;
+      known.missed++;
+      return;
+    }
+    this.dropped.set(from.incarnation, { from, missed: 1 });
+    const places = this.dropped.size + (this.shared === undefined ? 0 : 1);
+    if (places > MAX_DROPPED_SENDERS) this.share();
   }
 
   run(): Promise<void> | undefined {
-    return this.subscription.overflowed(this.dropped);
+    const shared = this.shared === undefined ? [] : [{ from: this.shared, missed: undefined }];
+    return this.subscription.overflowed([...shared, ...this.dropped.values()]);
+  }
+
+  /** Makes room: for one sender if there is a shared place already, else for what that place takes as well. */
+  private share(): void {
+    for (let free = this.shared === undefined ? 2 : 1; free > 0; free--) {
+      const [oldest] = this.dropped.entries();
+      this.shared = oldest![1].from;
+      this.dropped.delete(oldest![0]);
+    }
   }
 }

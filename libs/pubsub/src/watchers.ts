@@ -1,9 +1,9 @@
 /** All handlers of gaps and member changes, and the place of what they hear in the order of the subscriptions. */
-import type { Gap, Member, MemberEvent, MemberStatus } from '@rookery/mesh';
+import type { Gap, MemberEvent, MemberStatus } from '@rookery/mesh';
 import { type Logger, printable } from '@rookery/runtime';
 import { Barrier } from './barrier.js';
 import type { Lane } from './lane.js';
-import type { Subscription } from './subscription.js';
+import type { Dropped, Subscription } from './subscription.js';
 import { overlaps } from './topic.js';
 import { Watcher, type WatcherOptions } from './watcher.js';
 
@@ -94,12 +94,12 @@ export class Watchers {
   }
 
   /** The queue of `subscription` overflowed; called in the place of what it dropped. Settles when all were told. */
-  tellOverflow(subscription: Subscription, dropped: ReadonlyMap<Member, number>): Promise<void> | undefined {
+  tellOverflow(subscription: Subscription, dropped: readonly Dropped[]): Promise<void> | undefined {
     const pending: Promise<void>[] = [];
-    for (const [from, missed] of dropped) {
+    for (const { from, missed } of dropped) {
       this.logger.warn(`The handler ${subscription.label} is too slow: its queue overflowed.`, {
-        from: printable(from.name),
-        missed,
+        from: missed === undefined ? `${printable(from.name)}, and others before it` : printable(from.name),
+        missed: missed ?? 'unknown',
       });
       const gap: Gap = { from, reason: 'slow-handler', missed };
       for (const [watcher] of this.gapWatchersOf(subscription.pattern)) {
