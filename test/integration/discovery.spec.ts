@@ -68,6 +68,7 @@ describe('a strategy', () => {
 
   it.each<[string, Partial<DiscoveryStrategy>]>([
     ['rejects with an object without prototype', { discover: () => Promise.reject(Object.create(null) as Error) }],
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- that is the point
     ['rejects with what cannot be told', { discover: () => Promise.reject({ toString: 1 } as never) }],
     ['lists an address that cannot be read', { discover: () => Promise.resolve([unreadable()]) }],
     ['lists an address that can be read once', { discover: () => Promise.resolve([readableOnce()]) }],

@@ -25,7 +25,7 @@ export function describeError(error: unknown): string {
 
 function messageOf(error: unknown): unknown {
   if (error instanceof Error) return error.message === '' ? error.name : error.message;
-  return typeof error === 'object' ? undefined : String(error);
+  return error;
 }
 
 /** The stack of any thrown value that has one, else what {@link describeError} says. Never throws. */

@@ -17,6 +17,11 @@ function refusalOf(value: unknown): { code: string; message: string; cause?: unk
   throw new Error('it was not refused');
 }
 
+/** `value` with a constructor of its own that no loop over its fields shows. */
+function disguised(value: object, constructor: unknown): object {
+  return Object.defineProperty(Object.assign(value, { f: 1 }), 'constructor', { value: constructor });
+}
+
 /** What the codec nests in, and the values that each of them holds. */
 function childrenOf(value: unknown): unknown[] | undefined {
   if (Array.isArray(value)) return value;
@@ -222,6 +227,21 @@ describe('the codec', () => {
     [{ u: new Proxy(new ArrayBuffer(2), {}) }, 'payload.u', 'a proxy of a typed array'],
     [{ b: new Proxy(Buffer.alloc(2), {}) }, 'payload.b', 'not to be read'],
     [{ m: Object.create(Map.prototype) as unknown }, 'payload.m', 'only inherits'],
+    // What calls itself a plain object, or nothing at all, and keeps its content where fields do not show it.
+    [{ m: disguised(new Map([[1, 2]]), undefined) }, 'payload.m', 'a disguised Map'],
+    [{ m: disguised(new Map([[1, 2]]), Object) }, 'payload.m', 'a disguised Map'],
+    [{ m: Object.assign(new Map([[1, 2]]), { constructor: Object }) }, 'payload.m', 'a disguised Map'],
+    [{ d: Object.assign(new Date(5), { constructor: undefined }) }, 'payload.d', 'a disguised Date'],
+    [{ n: Object.assign(Object(5) as object, { constructor: undefined }) }, 'payload.n', 'a disguised boxed primitive'],
+    [{ a: disguised([1, 2], Object) }, 'payload.a', 'a disguised Array'],
+    [{ a: Object.setPrototypeOf([1, 2], null) as unknown }, 'payload.a', 'a disguised Array'],
+    [{ u: Object.setPrototypeOf(new Uint8Array([1]), null) as unknown }, 'payload.u', 'a disguised typed array'],
+    [{ e: Object.setPrototypeOf(new Error('x'), null) as unknown }, 'payload.e', 'a disguised Error'],
+    [
+      { m: Object.setPrototypeOf(Object.assign(new Map([[1, 2]]), { f: 1 }), null) as unknown },
+      'payload.m',
+      'a disguised Map',
+    ],
     // Half of a surrogate pair has no UTF-8.
     ['\ud800', 'payload', 'half of a surrogate pair'],
     [{ a: ['x'.repeat(100) + '\udc00'] }, 'payload.a[0]', 'half of a surrogate pair'],

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 import { ClusterError } from '../errors.js';
-import { natureOf } from './nature.js';
+import { natureOf, slotsOf } from './nature.js';
 import { asRefused, invalidPayload, Refused, refusedKey } from './refusal.js';
 import {
   ARRAY_BUFFER_KIND,
@@ -215,7 +215,10 @@ function writeObject(value: object, depth: number): void {
   if (position > bytes.length) throw noRoom;
   // What calls itself an Object mostly is one, and asking for its prototype costs more; `writeFields` looks twice.
   const type = value.constructor as unknown;
-  if (type === Object || type === undefined) return writeFields(value as Fields, depth);
+  if (type === Object || type === undefined) {
+    if (type === undefined || Object.hasOwn(value, 'constructor')) assertFieldsAreAll(value);
+    return writeFields(value as Fields, depth);
+  }
   if (Array.isArray(value)) return writeArray(value, depth);
   writeInstance(value, depth);
 }
@@ -275,6 +278,12 @@ function writeFields(value: Fields, depth: number): void {
   } catch (error) {
     throw located(error, step);
   }
+}
+
+/** Whoever has no constructor, or one of its own, may be a built-in object in disguise. */
+function assertFieldsAreAll(value: object): void {
+  const name = slotsOf(value);
+  if (name !== undefined) throw new Refused(`a disguised ${name}, by its prototype or a constructor of its own`);
 }
 
 /** Without fields it is either empty, or something whose content is elsewhere, such as an iterator. */

@@ -74,3 +74,24 @@ function isBuiltIn(constructor: Function): boolean {
   if (Object.getOwnPropertyDescriptor(globalThis, name)?.enumerable !== false) return false;
   return (globalThis as Record<string, unknown>)[name] === constructor;
 }
+
+/** What tells by its slots alone that the content of an object is not in its fields, whatever prototype it has. */
+const SLOTS: readonly (readonly [name: string, has: (value: unknown) => boolean])[] = [
+  ['Array', (value) => Array.isArray(value)],
+  ['typed array', (value) => ArrayBuffer.isView(value)],
+  ['ArrayBuffer', types.isAnyArrayBuffer],
+  ['Map', types.isMap],
+  ['Set', types.isSet],
+  ['Date', types.isDate],
+  ['Error', types.isNativeError],
+  ['boxed primitive', types.isBoxedPrimitive],
+  ['Promise', types.isPromise],
+  ['RegExp', types.isRegExp],
+  ['WeakMap', types.isWeakMap],
+  ['WeakSet', types.isWeakSet],
+];
+
+/** The name of what an object holds beside its fields, found without its prototype; undefined when it holds nothing more. */
+export function slotsOf(value: object): string | undefined {
+  return SLOTS.find(([, has]) => has(value))?.[0];
+}
