@@ -20,3 +20,19 @@ it('writes to the logger of the application, under the name of the cluster, with
   expect(warn).toHaveBeenCalledWith('retrying (attempt=1)', 'Cluster');
   expect(error).toHaveBeenCalledWith('port in use (port=4370)', undefined, 'Cluster');
 });
+
+it('survives a logger of the application that throws, and says on standard error what that one did not take', () => {
+  const fail = (): never => {
+    throw Object.create(null);
+  };
+  const lines: string[] = [];
+  const write = jest.spyOn(process.stderr, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
+  Logger.overrideLogger({ debug: fail, log: fail, warn: fail, error: fail });
+  const logger = nestLogger();
+  for (const level of ['debug', 'info', 'warn', 'error'] as const) logger[level](`a line of ${level}`);
+  write.mockRestore();
+  expect(lines.map((line) => line.trim())).toEqual([
+    expect.stringMatching(/^WARN .* to take this: a line of warn$/),
+    expect.stringMatching(/^ERROR .* to take this: a line of error$/),
+  ]);
+});

@@ -33,7 +33,7 @@ export function describeErrorWithStack(error: unknown): string {
   return textOf(error, () => (error instanceof Error ? error.stack : undefined), describeError);
 }
 
-/** A value of somebody else on one line, escaped and cut to `max` characters. Runs no code of the value, and never throws. */
+/** A value of somebody else on one line, escaped and cut to `max` characters. Never throws. */
 export function describeValue(value: unknown, max = MAX_VALUE_LENGTH): string {
   try {
     const options = { depth: 1, breakLength: Infinity, maxArrayLength: 5, maxStringLength: 60, customInspect: false };
