@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { FakeCluster, member } from '../test/fake-cluster.js';
 import { ManualClock, settle } from '@rookery/testing';
@@ -66,6 +66,26 @@ describe('FeatureFlagsService', () => {
     expect(setting.flags.isEnabled('a')).toBe(true);
     expect(setting.flags.isEnabled('b')).toBe(false);
     expect(setting.flags.status()).toEqual({ stale: false, reasons: [], loadedAt: '2030-01-01T00:00:00.000Z' });
+  });
+
+  it('tries again, and answers a read, even if the logger of the application throws', async () => {
+    const fail = (): never => {
+      throw new Error('disk full');
+    };
+    const [setting, quiet] = [new Setting('bypass'), jest.spyOn(process.stderr, 'write').mockReturnValue(true)];
+    const loads: number[] = [];
+    setting.all = () => (loads.push(0), Promise.reject(new Error('no database')));
+    setting.one = () => Promise.reject(new Error('no database'));
+    Logger.overrideLogger({ log: fail, error: fail, warn: fail });
+    try {
+      await setting.flags.onModuleInit();
+      await setting.clock.advance(60_000);
+      expect(loads.length).toBeGreaterThan(3);
+      expect(await setting.flags.read('a', true)).toMatchObject({ enabled: true, stale: true });
+    } finally {
+      Logger.overrideLogger(false);
+      quiet.mockRestore();
+    }
   });
 
   it('takes the fallback for a flag that does not exist, never for one that is off', async () => {

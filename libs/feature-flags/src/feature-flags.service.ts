@@ -1,6 +1,6 @@
 /** The flags as an application reads them: from the memory of its own process, kept current by the cluster. */
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { describeError } from '@rookery/runtime';
+import { describeError, silentLogger, steadyLogger } from '@rookery/runtime';
 import { Cluster, type Gap, OnClusterEvent, OnClusterGap } from 'rookery';
 import { type Observable, Subject } from 'rxjs';
 import { FlagsError } from './errors.js';
@@ -42,7 +42,8 @@ const START_PATIENCE_MS = 2_000;
 
 @Injectable()
 export class FeatureFlagsService implements OnModuleInit, OnModuleDestroy {
-  readonly #logger = new Logger(FeatureFlagsService.name);
+  /** The flags are kept current whatever the logger of the application does. */
+  readonly #logger = warningsTo(new Logger(FeatureFlagsService.name));
   readonly #cache = new FlagCache();
   readonly #changes = new Subject<void>();
   readonly #reloader: FlagReloader;
@@ -212,6 +213,10 @@ export class FeatureFlagsService implements OnModuleInit, OnModuleDestroy {
     this.#cache.load(await this.store.all());
     this.#loadedAt = new Date(this.options.clock.wallNow()).toISOString();
   }
+}
+
+function warningsTo(logger: Logger): { warn(message: string): void } {
+  return steadyLogger({ ...silentLogger, warn: (message) => logger.warn(message) });
 }
 
 function reading(
