@@ -8,8 +8,9 @@ import { FRAME_HEADER_BYTES } from '../protocol/frame.js';
 /** `publish` sends at once whenever this much has gathered; the rest goes at the end of the turn. */
 const INLINE_FLUSH_BYTES = 64 * 1024;
 
-/** A bulk loop that awaits `writable()` lets the network work after this much, even when no peer is behind. */
+/** A bulk loop that awaits `writable()` lets the network work after this much, or so long, even when no peer is behind. */
 const BREATHE_BYTES = 512 * 1024;
+const BREATHE_MS = 50;
 
 /** A peer whose cursor did not move for this long makes no progress: a bulk loop does not wait for it. */
 const NO_PROGRESS_MS = 200;
@@ -47,6 +48,8 @@ export class Outbox {
   private localTurns = 0;
   private now = 0;
   private wallNow = 0;
+  /** When the first publication of this turn was made. */
+  private turnAt = Number.POSITIVE_INFINITY;
   private waiters: (() => void)[] = [];
 
   constructor(
@@ -63,9 +66,15 @@ export class Outbox {
 
   /** Appends a publication and sees to it that it is sent; returns its number. Never waits, never fails for a slow peer. */
   publish(topic: Buffer, payload: unknown, flags: number, target?: string): number {
+    // A turn may be long, and newcomers begin at a time: the cheaper clock tells when to read the other one.
+    const wallNow = this.clock.wallNow();
+    if (wallNow !== this.wallNow || !this.isFlushScheduled) {
+      this.wallNow = wallNow;
+      this.now = this.clock.now();
+    }
     if (!this.isFlushScheduled) {
       this.isFlushScheduled = true;
-      this.readClock();
+      this.turnAt = this.now;
       this.clock.endOfTurn(this.onEndOfTurn);
     }
     this.unflushedBytes += this.log.append(topic, payload, flags, this.wallNow, this.now, target);
@@ -93,7 +102,9 @@ export class Outbox {
 
   /** Resolves when every peer that makes progress has room for half a window. */
   writable(): Promise<void> {
-    if (this.turnBytes < BREATHE_BYTES && this.hasRoom()) return Promise.resolve();
+    const isLongTurn = this.now - this.turnAt >= BREATHE_MS;
+    if (!isLongTurn && this.turnBytes < BREATHE_BYTES && this.hasRoom()) return Promise.resolve();
+    if (isLongTurn) this.watchTurn();
     return new Promise((resolve) => {
       this.waiters.push(resolve);
       if (this.waiters.length === 1) this.recheckSoon();
@@ -107,14 +118,18 @@ export class Outbox {
 
   private readonly onEndOfTurn = (): void => {
     this.isFlushScheduled = false;
+    this.turnAt = Number.POSITIVE_INFINITY;
     this.flush();
   };
 
   /** Much was published in one go: what is written may leave, and the turn is watched until the sockets had their chance. */
   private flushInline(): void {
-    this.readClock();
     this.turnBytes += this.unflushedBytes;
     this.pumpAll();
+    this.watchTurn();
+  }
+
+  private watchTurn(): void {
     if (this.isTurnOpen) return;
     this.isTurnOpen = true;
     this.clock.afterPoll(() => {
@@ -123,11 +138,6 @@ export class Outbox {
       this.turnBytes = 0;
       this.noteProgress();
     });
-  }
-
-  private readClock(): void {
-    this.now = this.clock.now();
-    this.wallNow = this.clock.wallNow();
   }
 
   private noteOverrun(): void {

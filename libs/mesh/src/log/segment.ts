@@ -65,9 +65,11 @@ export class Segment {
   /** The number of the first record that may have been appended at or after `time` (early by a second at the most). */
   firstSeqSince(time: number): number {
     let seq = this.firstSeq;
-    for (const mark of this.marks) {
+    for (const [i, mark] of this.marks.entries()) {
       if (mark.at > time) break;
-      seq = mark.seq;
+      // What stands before the next mark was appended within an interval of this one.
+      const isBefore = time - mark.at >= MARK_INTERVAL_MS;
+      seq = isBefore ? (this.marks[i + 1]?.seq ?? this.nextSeq) : mark.seq;
     }
     return seq;
   }
