@@ -54,7 +54,7 @@ const ended = (incarnation: string, head: number, isLost = false, endedMs = 0): 
   endedMs,
 });
 
-const view = (...ends: ViewEnded[]): View => ({ version: 1, isWhole: false, members: [], gone: [], ended: ends });
+const view = (...ends: ViewEnded[]): View => ({ isWhole: false, members: [], gone: [], ended: ends });
 
 describe('a goodbye', () => {
   it('before all of it arrived is a gap of what the member says is missing, and then left', () => {
