@@ -135,6 +135,24 @@ describe('the end of a member that we never heard of', () => {
   });
 });
 
+describe('a member that was only heard of', () => {
+  it('is as old as the oldest word of it says: others may have come late', () => {
+    const speaker = met('cccccccccccccccc', 0);
+    const hear = (ageMs: number): void => {
+      const about = { incarnation: 'dddddddddddddddd', name: 'd', host: '10.0.0.4', port: 4, metadata: {} };
+      membership.hearsay(speaker, { ...view(), members: [{ ...about, ageMs }] });
+    };
+    const birth = (): number => membership.peers.get('dddddddddddddddd')!.bornAt;
+    hear(1_000);
+    const first = birth();
+    hear(900_000);
+    const second = birth();
+    hear(2_000);
+    expect(second).toBeLessThan(first);
+    expect(birth()).toBe(second);
+  });
+});
+
 describe('hearsay without end', () => {
   const members = (from: number, count: number, metadata = {}): View['members'] =>
     Array.from({ length: count }, (_, i) => ({

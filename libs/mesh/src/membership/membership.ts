@@ -199,11 +199,14 @@ export class Membership {
       const identity = { name, address: { host, port }, metadata };
       peer = this.makePeer(incarnation, identity, ageMs);
       if (!this.peers.add(peer)) return;
-    } else if (peer.status === 'lost') {
-      // A living witness: it may return, and is worth a dial.
-      peer.setStatus('heard-of');
-      peer.clearEvidence();
-      peer.aloneSince = this.clock.now();
+    } else {
+      peer.noteAge(this.owner.readSince() - ageMs);
+      if (peer.status === 'lost') {
+        // A living witness: it may return, and is worth a dial.
+        peer.setStatus('heard-of');
+        peer.clearEvidence();
+        peer.aloneSince = this.clock.now();
+      }
     }
     if (peer.link === undefined && peer.isExpected) this.owner.onWanted(peer);
   }
