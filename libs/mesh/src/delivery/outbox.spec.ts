@@ -12,10 +12,12 @@ function publisherInOneTurn(): {
   outbox: Outbox;
   publish: () => void;
   work: (ms: number) => void;
+  end: () => void;
   poll: () => void;
 } {
   let now = 1_000;
   const afterPoll: (() => void)[] = [];
+  let endOfTurn = (): void => undefined;
   const clock: Clock = {
     now: () => now,
     wallNow: () => Date.UTC(2030, 0, 1) + Math.floor(now),
@@ -24,7 +26,7 @@ function publisherInOneTurn(): {
       afterPoll.push(fn);
       return { cancel: () => undefined };
     },
-    endOfTurn: () => undefined,
+    endOfTurn: (fn) => void (endOfTurn = fn),
   };
   const log = new PublicationLog({
     windowBytes: WINDOW_BYTES,
@@ -46,6 +48,7 @@ function publisherInOneTurn(): {
     outbox,
     publish: () => void outbox.publish(TOPIC, null, 0),
     work: (ms) => void (now += ms),
+    end: () => endOfTurn(),
     poll: () => {
       for (const fn of afterPoll.splice(0)) fn();
     },
@@ -53,13 +56,17 @@ function publisherInOneTurn(): {
 }
 
 describe('a turn that goes on for long', () => {
-  it('dates each publication when it is made: whoever starts meanwhile is sent what comes after', () => {
-    const { log, publish, work } = publisherInOneTurn();
+  it('dates what was published in it by its end: whoever started meanwhile is sent all that came since', () => {
+    const { log, publish, work, end } = publisherInOneTurn();
+    publish();
+    end();
+    work(100);
     publish();
     work(14_000);
-    publish();
-    // A newcomer that began 12 s after the first one.
-    expect(log.startSince(13_000, 15_000)).toEqual({ seq: 2, isComplete: true });
+    for (let i = 0; i < 1_000; i++) publish();
+    end();
+    // A newcomer that began in the middle: the first turn was before it, of the second one nobody knows.
+    expect(log.startSince(13_000, 15_100)).toEqual({ seq: 2, isComplete: true });
   });
 
   it('is interrupted by writable() every 50 ms, so that the network has its turn', async () => {

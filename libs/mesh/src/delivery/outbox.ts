@@ -11,6 +11,8 @@ const INLINE_FLUSH_BYTES = 64 * 1024;
 /** A bulk loop that awaits `writable()` lets the network work after this much, or so long, even when no peer is behind. */
 const BREATHE_BYTES = 512 * 1024;
 const BREATHE_MS = 50;
+/** Publications of a turn that is longer are dated by its end: no newcomer must miss one that was made late in it. */
+const LONG_TURN_MS = 1_000;
 
 /** A peer whose cursor did not move for this long makes no progress: a bulk loop does not wait for it. */
 const NO_PROGRESS_MS = 200;
@@ -48,6 +50,8 @@ export class Outbox {
   private localTurns = 0;
   private now = 0;
   private wallNow = 0;
+  /** The first record that was appended since the clock was read. */
+  private undated = 1;
   /** When the first publication of this turn was made. */
   private turnAt = Number.POSITIVE_INFINITY;
   private waiters: (() => void)[] = [];
@@ -66,14 +70,9 @@ export class Outbox {
 
   /** Appends a publication and sees to it that it is sent; returns its number. Never waits, never fails for a slow peer. */
   publish(topic: Buffer, payload: unknown, flags: number, target?: string): number {
-    // A turn may be long, and newcomers begin at a time: the cheaper clock tells when to read the other one.
-    const wallNow = this.clock.wallNow();
-    if (wallNow !== this.wallNow || !this.isFlushScheduled) {
-      this.wallNow = wallNow;
-      this.now = this.clock.now();
-    }
     if (!this.isFlushScheduled) {
       this.isFlushScheduled = true;
+      this.readClock();
       this.turnAt = this.now;
       this.clock.endOfTurn(this.onEndOfTurn);
     }
@@ -102,8 +101,9 @@ export class Outbox {
 
   /** Resolves when every peer that makes progress has room for half a window. */
   writable(): Promise<void> {
-    const isLongTurn = this.now - this.turnAt >= BREATHE_MS;
-    if (!isLongTurn && this.turnBytes < BREATHE_BYTES && this.hasRoom()) return Promise.resolve();
+    const now = this.clock.now();
+    const isLongTurn = now - this.turnAt >= BREATHE_MS;
+    if (!isLongTurn && this.turnBytes < BREATHE_BYTES && this.hasRoom(now)) return Promise.resolve();
     if (isLongTurn) this.watchTurn();
     return new Promise((resolve) => {
       this.waiters.push(resolve);
@@ -113,17 +113,19 @@ export class Outbox {
 
   /** A link made progress: bulk loops may go on. */
   noteProgress(): void {
-    if (this.waiters.length > 0 && !this.isTurnOpen && this.hasRoom()) this.release();
+    if (this.waiters.length > 0 && !this.isTurnOpen && this.hasRoom(this.clock.now())) this.release();
   }
 
   private readonly onEndOfTurn = (): void => {
     this.isFlushScheduled = false;
+    this.readClock();
     this.turnAt = Number.POSITIVE_INFINITY;
     this.flush();
   };
 
   /** Much was published in one go: what is written may leave, and the turn is watched until the sockets had their chance. */
   private flushInline(): void {
+    this.readClock();
     this.turnBytes += this.unflushedBytes;
     this.pumpAll();
     this.watchTurn();
@@ -138,6 +140,16 @@ export class Outbox {
       this.turnBytes = 0;
       this.noteProgress();
     });
+  }
+
+  /** Once for many publications: it takes a part of the time that one takes. */
+  private readClock(): void {
+    const now = this.clock.now();
+    // Newcomers begin at a time: what was published before the turn went on for so long may have been published just now.
+    if (now - this.now > LONG_TURN_MS && this.log.head >= this.undated) this.log.redate(this.undated, now);
+    this.undated = this.log.head + 1;
+    this.now = now;
+    this.wallNow = this.clock.wallNow();
   }
 
   private noteOverrun(): void {
@@ -194,8 +206,7 @@ export class Outbox {
     }
   }
 
-  private hasRoom(): boolean {
-    const now = this.clock.now();
+  private hasRoom(now: number): boolean {
     for (const link of this.owner.boundLinks()) {
       const { cursor } = link;
       if (cursor === undefined || this.log.bytesBehind(cursor) <= this.windowBytes / 2) continue;

@@ -50,6 +50,15 @@ export class Segment {
     if (length > this.largest) this.largest = length;
   }
 
+  /** The records from `seq` on were appended at `at`, later than was thought. */
+  redate(seq: number, at: number): void {
+    const offset = this.offsetOf(seq);
+    while (this.marks.length > 0 && this.marks[this.marks.length - 1]!.seq >= seq) this.marks.pop();
+    this.marks.push({ at, seq, offset });
+    if (seq === this.firstSeq) this.firstAt = at;
+    this.newestAt = at;
+  }
+
   /** The offset of record `seq`, which this segment holds (or the end, for the number after its last). */
   offsetOf(seq: number): number {
     let from: { seq: number; offset: number } = { seq: this.firstSeq, offset: 0 };
