@@ -17,7 +17,7 @@ export interface Member {
   /** 16 hexadecimal digits, new at each start of the process: the identity. */
   readonly incarnation: string;
   readonly status: MemberStatus;
-  /** Where it listens. */
+  /** Where it listens, or what it advertises. Of this node itself, `0.0.0.0` or `::` mean every interface. */
   readonly address: PeerAddress;
   readonly metadata: MemberMetadata;
 }
