@@ -63,6 +63,17 @@ describe('landing', () => {
     await request(landing.url).get('/assets/0/site.css').expect(404);
   });
 
+  it.each([
+    ['serve', 'memory', true],
+    ['bypass', 'database', false],
+  ] as const)('answers a read while the copy is stale as %s says: from the %s', async (whenStale, source, stale) => {
+    await landing.app.close();
+    landing = await runLanding({ file: folder.file('flags.db'), whenStale });
+    landing.cluster.state = { fresh: false, reasons: ['unproven-peer: a test'] };
+    const { body } = await request(landing.url).get('/flags/new-pricing/read').expect(200);
+    expect(body).toMatchObject({ enabled: true, source, stale, flag: { version: 1 } });
+  });
+
   it('shows the flags exactly as it holds them', async () => {
     const { body } = await request(landing.url).get('/flags').expect(200);
     expect(body).toEqual({

@@ -10,13 +10,13 @@ class BusyCluster extends FakeCluster {
   override readonly peers = [memberNamed('api-2'), memberNamed('api-3', 'suspect'), memberNamed('api-4', 'left')];
 
   override stats(): MeshStats {
-    const link = { isDialled: true, remoteAddress: '10.0.0.2:4370', roundTripMs: undefined, lag: 2, cursorLag: 0 };
+    const link = { isDialled: true, remoteAddress: '10.0.0.2:4370', roundTripMs: undefined, lag: 2, cursorLag: 1 };
     return {
       log: { head: 12, first: 3, bytes: 4_096 },
       links: [{ ...link, member: memberNamed('api-2'), keyId: 'k1', received: 5, bytesSent: 10, bytesReceived: 20 }],
       discovery: [{ address: '10.0.0.2:4370', strategy: 'static', outcome: 'bound' as never, member: 'api-2' }],
-      detours: [],
-      overruns: 0,
+      detours: [{ member: memberNamed('api-3', 'suspect'), via: memberNamed('api-2') }],
+      overruns: 4,
     };
   }
 }
@@ -41,13 +41,24 @@ describe('the dashboard', () => {
           remoteAddress: '10.0.0.2:4370',
           roundTripMs: null,
           lag: 2,
+          cursorLag: 1,
+          received: 5,
           bytesSent: 10,
           bytesReceived: 20,
+        },
+      ],
+      detours: [
+        {
+          member: memberNamed('api-3').incarnation,
+          name: 'api-3',
+          via: memberNamed('api-2').incarnation,
+          viaName: 'api-2',
         },
       ],
       freshness: { fresh: true, reasons: [] },
       log: { head: 12, first: 3, bytes: 4_096 },
       discovery: [{ address: '10.0.0.2:4370', strategy: 'static', outcome: 'bound', member: 'api-2' }],
+      overruns: 4,
     });
     await app.close();
   });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Controller, Get, Injectable, Module, type OnModuleInit } from '@nestjs/common';
@@ -251,6 +252,22 @@ describe('ending', () => {
 
     await app.close();
     expect(cluster.calls).toEqual([]);
+  });
+
+  it('says goodbye although the HTTP port was taken, where the application is closed then', async () => {
+    const first = (await appWith({}).compile()).createNestApplication({ logger: false });
+    await first.listen(0, '127.0.0.1');
+    const { port } = (first.getHttpServer() as Server).address() as AddressInfo;
+
+    const cluster = new FakeCluster();
+    const app = (await appWith({}, cluster).compile()).createNestApplication({ logger: false });
+    const listening = app.listen(port, '127.0.0.1').catch(async (error: unknown) => {
+      await app.close();
+      throw error;
+    });
+    await expect(listening).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    expect(cluster.calls.slice(-2)).toEqual(['ready', 'leave']);
+    await first.close();
   });
 
   it('leaves once when closed twice', async () => {

@@ -60,7 +60,7 @@ export function relay(to: string, from: string, start: number, ...frames: readon
 
 /** What a peer hears: all of it, if `isWhole`. */
 export function view(members: readonly Record<string, unknown>[], rest: Record<string, unknown> = {}): Buffer {
-  return frame(FRAME_VIEW, encode({ version: 1, isWhole: false, members, gone: [], ended: [], ...rest }));
+  return frame(FRAME_VIEW, encode({ isWhole: false, members, gone: [], ended: [], ...rest }));
 }
 
 export class FakePeer {

@@ -10,7 +10,7 @@ import {
   FRAME_VIEW,
 } from '../../libs/mesh/src/protocol/frame.js';
 import { encode } from '../../libs/mesh/src/codec/encode.js';
-import { FakePeer, frame, numbers, publication, publicationOf, serves } from './fake-peer.js';
+import { FakePeer, frame, numbers, publication, publicationOf, serves, view } from './fake-peer.js';
 import { closeAll, freePort, startNode, until } from './support.js';
 import type { MeshNode } from 'rookery/mesh';
 
@@ -24,6 +24,13 @@ async function fake(node: MeshNode, incarnation?: string): Promise<FakePeer> {
   const peer = await FakePeer.connect(node.self.address.port, incarnation === undefined ? {} : { incarnation });
   peers.push(peer);
   return peer;
+}
+
+/** What may be said once, but not as a part of anything larger. */
+function deep(): Record<string, unknown> {
+  let value = {};
+  for (let level = 0; level < 120; level++) value = { a: value };
+  return value;
 }
 
 function watch(node: MeshNode): unknown[] {
@@ -47,6 +54,19 @@ describe('an authenticated peer', () => {
     }, 'a destroyed socket');
   }, 15_000);
 
+  it('with metadata that nobody could pass on is not let in, and harms nobody', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const told = watch(node);
+    const peer = await fake(node);
+    // Its handshake never ends: the node hangs up.
+    peer.shakeHands(node.self.incarnation, { metadata: deep() }).catch(() => undefined);
+    await until(() => peer.isClosed || peer.isEnded, 'the end of the link');
+    const other = await startNode('b', [node.self.address.port]);
+    // Each end tells of the link when it knows of it: the other one may be first.
+    await until(() => other.members('up').length === 1 && told.length > 0, 'a link between others');
+    expect(told).toEqual(['up']);
+  });
+
   it.each([
     ['a publication before START', () => [publication('t', 1)]],
     ['a publication before SERVES', () => [numbers(FRAME_START, 1), publication('t', 1)]],
@@ -54,6 +74,14 @@ describe('an authenticated peer', () => {
     ['a START ahead without a gap', () => [numbers(FRAME_START, 1), serves(), numbers(FRAME_START, 9)]],
     ['a control frame that is too long', () => [numbers(FRAME_START, 1), frame(FRAME_SKIP, Buffer.alloc(100))]],
     ['a frame that claims a gigabyte', () => [Buffer.from([0x40, 0, 0, 0, 4])]],
+    [
+      'a member whose metadata nobody could pass on',
+      () => [
+        numbers(FRAME_START, 1),
+        serves(),
+        view([{ incarnation: '00'.repeat(8), name: 'n', host: '127.0.0.1', port: 9, metadata: deep(), ageMs: 0 }]),
+      ],
+    ],
     ['a view that is none', () => [numbers(FRAME_START, 1), serves(), frame(FRAME_VIEW, encode('nonsense'))]],
   ])('loses its link for %s, and is handed up nothing', async (_what, frames) => {
     const node = await startNode('a', [await freePort()]);
@@ -184,7 +212,7 @@ describe('an authenticated peer', () => {
         metadata: {},
         ageMs: 1_000,
       }));
-      peer.write(frame(FRAME_VIEW, encode({ version: part, isWhole: part === 0, members, gone: [], ended: [] })));
+      peer.write(frame(FRAME_VIEW, encode({ isWhole: part === 0, members, gone: [], ended: [] })));
     }
     const heard: unknown[] = [];
     node.subscribe('t', (payload) => heard.push(payload));

@@ -28,7 +28,9 @@ describe('the mesh port', () => {
     await poke(port, randomBytes(4_096));
     await poke(port, Buffer.from([0, 0, 0, 1, 1]));
     for (let i = 0; i < 20; i++) await poke(port, randomBytes(64));
-    expect(logger.lines.filter((line) => /did not authenticate/.test(line))).toHaveLength(1);
+    expect(logger.lines.filter((line) => /did not authenticate/.test(line))).toEqual([
+      expect.stringMatching(/^warn Refused .*: a node with another cookie, .* stood still \(.+\)\.$/),
+    ]);
     expect(a.members().map(({ status }) => status)).toEqual(['up']);
     const got: unknown[] = [];
     b.subscribe('t', (payload) => got.push(payload));
@@ -64,17 +66,24 @@ describe('the mesh port', () => {
     web.close();
   }, 20_000);
 
-  it('links nobody of another cluster, and says so', async () => {
+  it('links nobody of another cluster, and says so once, with both names', async () => {
     const logger = recordingLogger();
     const port = await freePort();
     const a = await startNode('a', [port], { listen: { host: '127.0.0.1', port } });
     const b = await startNode('b', [port], { cluster: 'other', logger });
     expect(b.stats().discovery).toEqual([expect.objectContaining({ outcome: 'cluster' })]);
-    expect(logger.lines.some((line) => /warn .*belongs to cluster 'default'/.test(line))).toBe(true);
+    await until(
+      () => logger.lines.filter((line) => /^debug .*belongs to cluster/.test(line)).length > 1,
+      'a second dial',
+    );
+    expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([
+      `warn Cannot link with 127.0.0.1:${port}: it belongs to cluster 'default', this node to 'other'. ` +
+        'Give both the same `cluster`, or take the address from the list.',
+    ]);
     expect([a.members(), b.members()]).toEqual([[], []]);
     // It is proven that no peer is there: nothing is stale.
     expect(b.freshness().fresh).toBe(true);
-  });
+  }, 20_000);
 
   it('is no peer of itself, under whatever name it is listed', async () => {
     const port = await freePort();

@@ -180,8 +180,8 @@ export const MUTANTS = [
     edits: [
       {
         file: `${MESH}/membership/peer.ts`,
-        find: 'this.freshAt = Math.max(bornAt, startedAt);',
-        replace: 'this.freshAt = now;',
+        find: 'this.bornAt = bornAt;',
+        replace: 'this.bornAt = bornAt; this.provenAt = now;',
       },
     ],
   },

@@ -8,5 +8,8 @@ const config = readConfig();
 const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config));
 app.disable('x-powered-by');
 app.enableShutdownHooks(); // SIGTERM: finish what is being answered, say goodbye to the cluster, end
-await app.listen(config.http.port, config.http.host);
+await app.listen(config.http.port, config.http.host).catch(async (error: unknown) => {
+  await app.close(); // the cluster has been joined by now: without a goodbye the others would be told that data is missing
+  throw error;
+});
 process.stdout.write(`listening on ${await app.getUrl()}\n`);

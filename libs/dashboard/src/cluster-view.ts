@@ -13,8 +13,22 @@ export interface LinkView {
   readonly roundTripMs: number | null;
   /** Publications that the peer did not acknowledge yet. */
   readonly lag: number;
+  /** Publications that were not even sent yet: one that grows tells of a slow peer or network. */
+  readonly cursorLag: number;
+  /** The highest number received from the peer; its own `log.head` says how far that is behind. */
+  readonly received: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;
+}
+
+/** A member that this node does not reach itself now, or hardly, and who carries what it publishes. */
+export interface DetourView {
+  /** For whom: the incarnation and the name. */
+  readonly member: string;
+  readonly name: string;
+  /** Who carries: the incarnation and the name. */
+  readonly via: string;
+  readonly viaName: string;
 }
 
 /** One node's view of the cluster. Members' metadata is shown, as every member sees it anyway; no cookies, no keys. */
@@ -23,18 +37,22 @@ export interface ClusterView {
   /** Everybody else that this node knows: up, suspect, lost and left. */
   readonly members: readonly Member[];
   readonly links: readonly LinkView[];
+  /** Empty unless a link is missing or stuck while another member hears both ends. */
+  readonly detours: readonly DetourView[];
   readonly freshness: Freshness;
   /** This node's own publications: the newest sequence number, the oldest one held, and the bytes held. */
   readonly log: { readonly head: number; readonly first: number; readonly bytes: number };
   /** What came of every address that discovery lists. */
   readonly discovery: readonly DialStats[];
+  /** Turns in which more than a window was published: each was a gap for every other node. */
+  readonly overruns: number;
 }
 
 /** What {@link clusterView} reads. */
 export type ViewedCluster = Pick<Cluster, 'self' | 'members' | 'stats' | 'freshness'>;
 
 export function clusterView(cluster: ViewedCluster): ClusterView {
-  const { log, links, discovery } = cluster.stats();
+  const { log, links, detours, discovery, overruns } = cluster.stats();
   return {
     self: cluster.self,
     members: [...cluster.members(), ...cluster.members('lost'), ...cluster.members('left')],
@@ -46,11 +64,20 @@ export function clusterView(cluster: ViewedCluster): ClusterView {
       remoteAddress: link.remoteAddress,
       roundTripMs: link.roundTripMs ?? null,
       lag: link.lag,
+      cursorLag: link.cursorLag,
+      received: link.received,
       bytesSent: link.bytesSent,
       bytesReceived: link.bytesReceived,
+    })),
+    detours: detours.map(({ member, via }) => ({
+      member: member.incarnation,
+      name: member.name,
+      via: via.incarnation,
+      viaName: via.name,
     })),
     freshness: cluster.freshness(),
     log: { head: log.head, first: log.first, bytes: log.bytes },
     discovery: discovery.map(({ address, strategy, outcome, member }) => ({ address, strategy, outcome, member })),
+    overruns,
   };
 }

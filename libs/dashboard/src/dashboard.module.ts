@@ -10,7 +10,7 @@ export interface DashboardOptions {
 }
 
 /**
- * Serves `GET /<path>`: this node, the members it knows, its links, freshness, log and discovery, as JSON
+ * Serves `GET /<path>`: this node, the members it knows, its links and detours, freshness, log, discovery and overruns, as JSON
  * (`ClusterView`). Needs `ClusterModule` in the root module. It names hosts and addresses: keep it from the public, for
  * example with a global guard.
  *

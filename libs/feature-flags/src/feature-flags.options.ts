@@ -16,7 +16,7 @@ import { FlagsError } from './errors.js';
  */
 export type WhenStale = 'serve' | 'bypass' | 'flush';
 
-const WHEN_STALE: readonly WhenStale[] = ['serve', 'bypass', 'flush'];
+export const WHEN_STALE: readonly WhenStale[] = ['serve', 'bypass', 'flush'];
 
 export interface FeatureFlagsOptions {
   /** A Postgres database, `postgres://user:password@host/name`. Instead of `file`. */

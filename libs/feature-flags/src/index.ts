@@ -5,6 +5,7 @@ export {
   DEFAULT_FEATURE_FLAGS_OPTIONS,
   type FeatureFlagsOptions,
   type FlagDatabaseLocation,
+  WHEN_STALE,
   type WhenStale,
 } from './feature-flags.options.js';
 export { FeatureFlagsService, type FlagReading, type FlagsStatus } from './feature-flags.service.js';

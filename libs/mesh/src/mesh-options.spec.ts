@@ -63,6 +63,32 @@ describe('options', () => {
     expect(found).toContain("limits.windowByte: unknown option. Did you mean 'limits.windowBytes'?");
   });
 
+  it('refuse metadata that others could not pass on', () => {
+    let deep = {};
+    for (let level = 0; level < 126; level++) deep = { a: deep };
+    expect(problems({ metadata: deep })).toEqual([
+      expect.stringMatching(/^metadata\.a.*: is nested deeper than 16 levels/),
+    ]);
+    expect(problems({ metadata: { since: new Date() } })).toEqual([
+      expect.stringMatching(/^metadata\.since: only text/),
+    ]);
+  });
+
+  it('take a copy of metadata that nothing changes any more', () => {
+    const tags = ['a'];
+    let looks = 0;
+    const metadata = {
+      tags,
+      get looks() {
+        return ++looks;
+      },
+    };
+    const resolved = resolveMeshOptions({ cookie: COOKIE, discovery: PEERS, metadata }, systemRandom);
+    tags.push('b');
+    expect(resolved.metadata).toEqual({ tags: ['a'], looks: 1 });
+    expect(Object.isFrozen(resolved.metadata['tags'])).toBe(true);
+  });
+
   it.each([
     [{ keptBytes: 32 * MIB }, ['keptBytes: is a part of limits.windowBytes (16777216)']],
     [{ keptBytes: 8_193, windowBytes: 8_192 }, ['keptBytes: is a part of limits.windowBytes (8192)']],

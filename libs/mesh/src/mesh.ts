@@ -431,13 +431,14 @@ export class Mesh implements LinkOwner {
     };
   }
 
+  /** The texts are what the peer writes into its own log, about us. */
   examine(link: Link, hello: Hello): Reject | undefined {
     if (hello.incarnation === this.incarnation) return { code: 'self', text: 'this is the same process' };
     if (hello.cluster !== this.options.cluster) {
-      return { code: 'cluster', text: `this node belongs to cluster '${this.options.cluster}'` };
+      return { code: 'cluster', text: `it belongs to cluster '${this.options.cluster}'` };
     }
     if (hello.protocolMin > PROTOCOL_MAX || hello.protocolMax < PROTOCOL_MIN) {
-      return { code: 'version', text: `this node speaks protocol ${PROTOCOL_MIN} to ${PROTOCOL_MAX}` };
+      return { code: 'version', text: `it speaks protocol ${PROTOCOL_MIN} to ${PROTOCOL_MAX}` };
     }
     if (hello.to === this.incarnation && hello.have > this.log.head) {
       throw new ProtocolError(`the peer claims to have ${hello.have} of our ${this.log.head} publications`);
@@ -605,8 +606,10 @@ export class Mesh implements LinkOwner {
   }
 
   private logFailedHandshake(link: Link, reason: string): void {
-    const level =
-      link.rejection === undefined || ['self', 'duplicate-link'].includes(link.rejection.code) ? 'debug' : 'warn';
+    // Where we dialled, a person is told once for each address, and not at every dial.
+    const isNews =
+      !link.isDialled && link.rejection !== undefined && !['self', 'duplicate-link'].includes(link.rejection.code);
+    const level = isNews ? 'warn' : 'debug';
     this.logger[level](`A link with ${addressKey(link.connection.remote)} came to nothing: ${printable(reason)}.`);
   }
 
@@ -707,6 +710,7 @@ export class Mesh implements LinkOwner {
   private makeReachOwner(): ReachOwner {
     return {
       incarnation: this.incarnation,
+      cluster: this.options.cluster,
       bound: this.bound,
       ownAddress: () => this.ownAddress,
       isLeaving: () => this.isLeaving,

@@ -7,7 +7,7 @@ import type { Dropped, Subscription } from './subscription.js';
 import { overlaps } from './topic.js';
 import { Watcher, type WatcherOptions } from './watcher.js';
 
-/** So many gaps wait for one handler each in its own place; beyond, those of one sender and one reason become one. */
+/** So many gaps wait for one handler each in its own place; beyond, those of one sender and one reason become one, told early. */
 const MAX_SEPARATE_GAPS = 100;
 
 /** Something that waits for its handler. */

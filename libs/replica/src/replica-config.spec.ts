@@ -24,7 +24,7 @@ describe('readReplicaConfig', () => {
         listen: { host: undefined, port: undefined },
         discovery: { kind: 'local' },
       },
-      flags: { databaseUrl: undefined, file: undefined },
+      flags: { databaseUrl: undefined, file: undefined, whenStale: undefined },
     });
   });
 
@@ -57,6 +57,13 @@ describe('readReplicaConfig', () => {
     });
   });
 
+  it.each(['serve', 'bypass', 'flush'])(
+    'takes %s for what reads are answered with while the flags are stale',
+    (value) => {
+      expect(read({ FLAGS_WHEN_STALE: value }).flags.whenStale).toBe(value);
+    },
+  );
+
   it('takes port 0, which lets the system choose', () => {
     expect(read({ HTTP_PORT: '0' }).http.port).toBe(0);
   });
@@ -70,6 +77,7 @@ describe('readReplicaConfig', () => {
       CLUSTER_PEERS: 'nowhere',
       DATABASE_URL: 'mysql://me:secret@host/db',
       FLAGS_FILE: 'flags.db',
+      FLAGS_WHEN_STALE: 'never',
     });
     for (const name of [
       'HTTP_PORT',
@@ -80,6 +88,7 @@ describe('readReplicaConfig', () => {
       'CLUSTER_COOKIE',
       'DATABASE_URL',
       'FLAGS_FILE',
+      'FLAGS_WHEN_STALE',
     ]) {
       expect(problems.join('\n')).toContain(name);
     }

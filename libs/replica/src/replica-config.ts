@@ -1,4 +1,5 @@
 /** What every replica, of whatever application, is told by its environment: where to serve, whom to meet, where the flags are. */
+import { WHEN_STALE, type WhenStale } from '@rookery/feature-flags';
 
 /** Environment variables. An empty one counts as not set, as Compose files leave them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,7 +24,11 @@ export interface ReplicaConfig {
     readonly listen: { readonly host: string | undefined; readonly port: number | undefined };
     readonly discovery: Discovery;
   };
-  readonly flags: { readonly databaseUrl: string | undefined; readonly file: string | undefined };
+  readonly flags: {
+    readonly databaseUrl: string | undefined;
+    readonly file: string | undefined;
+    readonly whenStale: WhenStale | undefined;
+  };
 }
 
 /** Thrown at start; `problems` names every variable that is missing or wrong, one sentence each. */
@@ -57,6 +62,15 @@ export function readReplicaConfig(environment: Environment, defaults: { httpPort
   };
   const port = (name: string): number | undefined => integer(name, 'a port', 65_535);
 
+  const choice = <T extends string>(name: string, choices: readonly T[]): T | undefined => {
+    const value = text(name);
+    const found = choices.find((each) => each === value);
+    if (value !== undefined && found === undefined) {
+      problems.push(`${name} must be one of ${choices.join(', ')}, not "${value}"`);
+    }
+    return found;
+  };
+
   const listen = { host: text('CLUSTER_HOST'), port: port('CLUSTER_PORT') };
   const discovery = readDiscovery(text('CLUSTER_DNS'), text('CLUSTER_PEERS'), listen.port, problems);
   const config: ReplicaConfig = {
@@ -76,7 +90,11 @@ export function readReplicaConfig(environment: Environment, defaults: { httpPort
           : { host: listen.host ?? '0.0.0.0', port: listen.port ?? DEFAULT_CLUSTER_PORT },
       discovery,
     },
-    flags: { databaseUrl: text('DATABASE_URL'), file: text('FLAGS_FILE') },
+    flags: {
+      databaseUrl: text('DATABASE_URL'),
+      file: text('FLAGS_FILE'),
+      whenStale: choice('FLAGS_WHEN_STALE', WHEN_STALE),
+    },
   };
 
   if (discovery.kind !== 'local' && config.cluster.cookie === undefined) {

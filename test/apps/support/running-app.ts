@@ -2,7 +2,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { FeatureFlagsService, type FlagRecord } from '@rookery/feature-flags';
+import { FeatureFlagsService, type FlagRecord, type WhenStale } from '@rookery/feature-flags';
 import { Cluster, ClusterLifecycle, type ClusterPhase } from 'rookery';
 import { ApiModule } from '../../../apps/api/src/api.module.js';
 import { LandingModule } from '../../../apps/landing/src/landing.module.js';
@@ -18,21 +18,23 @@ export interface RunningApp {
   readonly url: string;
 }
 
-type Location = { databaseUrl?: string; file?: string };
+type Flags = { databaseUrl?: string; file?: string; whenStale?: WhenStale };
+
+const NO_FLAGS = { databaseUrl: undefined, file: undefined, whenStale: undefined };
 
 /** @param drainMs how long it serves on when it is closed */
-export function runApi(location: Location, drainMs = 0): Promise<RunningApp> {
-  return run(ApiModule.forRoot({ http: { drainMs }, flags: { databaseUrl: undefined, file: undefined, ...location } }));
+export function runApi(flags: Flags, drainMs = 0): Promise<RunningApp> {
+  return run(ApiModule.forRoot({ http: { drainMs }, flags: { ...NO_FLAGS, ...flags } }));
 }
 
 /**
  * @param port one that the browser knows already; a free one by default
  * @param drainMs how long it serves on when it is closed
  */
-export function runLanding(location: Location, port = 0, drainMs = 0): Promise<RunningApp> {
+export function runLanding(flags: Flags, port = 0, drainMs = 0): Promise<RunningApp> {
   const module = LandingModule.forRoot({
     http: { drainMs },
-    flags: { databaseUrl: undefined, file: undefined, ...location },
+    flags: { ...NO_FLAGS, ...flags },
   });
   return run(module, { port, configure: configureWeb });
 }

@@ -3,7 +3,7 @@
  * for the api writes.
  */
 import { Controller, Get, Header, NotFoundException, Param } from '@nestjs/common';
-import { FeatureFlagsService, type Flag, type FlagsStatus } from '@rookery/feature-flags';
+import { FeatureFlagsService, type Flag, type FlagReading, type FlagsStatus } from '@rookery/feature-flags';
 
 @Controller('flags')
 export class FlagsController {
@@ -30,5 +30,12 @@ export class FlagsController {
       });
     }
     return { flag, ...status };
+  }
+
+  /** The same as an application asks that can wait: what it gets while the copy is stale is the choice of `whenStale`. */
+  @Get(':key/read')
+  @Header('Cache-Control', 'no-store')
+  read(@Param('key') key: string): Promise<FlagReading> {
+    return this.flags.read(key);
   }
 }

@@ -8,8 +8,11 @@ import { FRAME_HEADER_BYTES } from '../protocol/frame.js';
 /** `publish` sends at once whenever this much has gathered; the rest goes at the end of the turn. */
 const INLINE_FLUSH_BYTES = 64 * 1024;
 
-/** A bulk loop that awaits `writable()` lets the network work after this much, even when no peer is behind. */
+/** A bulk loop that awaits `writable()` lets the network work after this much, or so long, even when no peer is behind. */
 const BREATHE_BYTES = 512 * 1024;
+const BREATHE_MS = 50;
+/** Publications of a turn that is longer are dated by its end: no newcomer must miss one that was made late in it. */
+const LONG_TURN_MS = 1_000;
 
 /** A peer whose cursor did not move for this long makes no progress: a bulk loop does not wait for it. */
 const NO_PROGRESS_MS = 200;
@@ -47,6 +50,10 @@ export class Outbox {
   private localTurns = 0;
   private now = 0;
   private wallNow = 0;
+  /** The first record that was appended since the clock was read. */
+  private undated = 1;
+  /** When the first publication of this turn was made. */
+  private turnAt = Number.POSITIVE_INFINITY;
   private waiters: (() => void)[] = [];
 
   constructor(
@@ -66,6 +73,7 @@ export class Outbox {
     if (!this.isFlushScheduled) {
       this.isFlushScheduled = true;
       this.readClock();
+      this.turnAt = this.now;
       this.clock.endOfTurn(this.onEndOfTurn);
     }
     this.unflushedBytes += this.log.append(topic, payload, flags, this.wallNow, this.now, target);
@@ -93,7 +101,10 @@ export class Outbox {
 
   /** Resolves when every peer that makes progress has room for half a window. */
   writable(): Promise<void> {
-    if (this.turnBytes < BREATHE_BYTES && this.hasRoom()) return Promise.resolve();
+    const now = this.clock.now();
+    const isLongTurn = now - this.turnAt >= BREATHE_MS;
+    if (!isLongTurn && this.turnBytes < BREATHE_BYTES && this.hasRoom(now)) return Promise.resolve();
+    if (isLongTurn) this.watchTurn();
     return new Promise((resolve) => {
       this.waiters.push(resolve);
       if (this.waiters.length === 1) this.recheckSoon();
@@ -102,11 +113,13 @@ export class Outbox {
 
   /** A link made progress: bulk loops may go on. */
   noteProgress(): void {
-    if (this.waiters.length > 0 && !this.isTurnOpen && this.hasRoom()) this.release();
+    if (this.waiters.length > 0 && !this.isTurnOpen && this.hasRoom(this.clock.now())) this.release();
   }
 
   private readonly onEndOfTurn = (): void => {
     this.isFlushScheduled = false;
+    this.readClock();
+    this.turnAt = Number.POSITIVE_INFINITY;
     this.flush();
   };
 
@@ -115,6 +128,10 @@ export class Outbox {
     this.readClock();
     this.turnBytes += this.unflushedBytes;
     this.pumpAll();
+    this.watchTurn();
+  }
+
+  private watchTurn(): void {
     if (this.isTurnOpen) return;
     this.isTurnOpen = true;
     this.clock.afterPoll(() => {
@@ -125,8 +142,13 @@ export class Outbox {
     });
   }
 
+  /** Once for many publications: it takes a part of the time that one takes. */
   private readClock(): void {
-    this.now = this.clock.now();
+    const now = this.clock.now();
+    // Newcomers begin at a time: what was published before the turn went on for so long may have been published just now.
+    if (now - this.now > LONG_TURN_MS && this.log.head >= this.undated) this.log.redate(this.undated, now);
+    this.undated = this.log.head + 1;
+    this.now = now;
     this.wallNow = this.clock.wallNow();
   }
 
@@ -188,8 +210,7 @@ export class Outbox {
     }
   }
 
-  private hasRoom(): boolean {
-    const now = this.clock.now();
+  private hasRoom(now: number): boolean {
     for (const link of this.owner.boundLinks()) {
       const { cursor } = link;
       if (cursor === undefined || this.log.bytesBehind(cursor) <= this.windowBytes / 2) continue;

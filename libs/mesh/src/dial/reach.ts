@@ -6,6 +6,7 @@ import type { Link } from '../link/link.js';
 import type { Membership } from '../membership/membership.js';
 import type { Peer } from '../membership/peer.js';
 import type { DialStats } from '../mesh-stats.js';
+import { PROTOCOL_MAX, PROTOCOL_MIN, type Reject } from '../protocol/list-frames.js';
 import type { Connection, DialFailureKind, Transport } from '../transport/transport.js';
 import { Dialer, type DialerOwner, type DialOutcome, type DialTarget } from './dialer.js';
 import type { ListedAddress } from './discovery-loop.js';
@@ -32,6 +33,8 @@ const DIAL_MENDS: Partial<Record<DialFailureKind, string>> = {
 
 export interface ReachOwner {
   readonly incarnation: string;
+  /** The name of our cluster. */
+  readonly cluster: string;
   /** Where we listen ourselves. */
   ownAddress(): PeerAddress;
   isLeaving(): boolean;
@@ -55,7 +58,7 @@ export class Reach implements DialerOwner {
   /** Whom a dial or a handshake is under way to; made anew for each look at all targets. */
   private readonly reached = new Set<string>();
   /** What a person was told about an address, so that it is told once. */
-  private readonly toldOf = new WeakMap<DialTarget, DialFailureKind>();
+  private readonly toldOf = new WeakMap<DialTarget, DialOutcome>();
 
   constructor(
     transport: Transport,
@@ -123,7 +126,10 @@ export class Reach implements DialerOwner {
     // The peer holds another link. Where we do not, it is half-open, and the peer will notice: no hurry.
     if (outcome === 'duplicate-link' && link.peer?.link !== undefined) this.dialer.noteEnded(target, 'duplicate-link');
     else if (wasBound) this.dialer.noteEnded(target, 'closed');
-    else this.dialer.noteFailure(target, outcome);
+    else {
+      this.dialer.noteFailure(target, outcome);
+      if (link.rejection !== undefined) this.tellRejection(target, link.rejection);
+    }
   }
 
   /** The address is our own: nobody else can be there any more. */
@@ -248,10 +254,10 @@ export class Reach implements DialerOwner {
 
   onDialFailed(target: DialTarget, kind: DialFailureKind, message: string): void {
     const mend = DIAL_MENDS[kind];
-    if (mend === undefined || target.attempts === 1 || this.toldOf.get(target) !== kind) {
-      const level = mend === undefined ? 'debug' : 'warn';
-      this.logger[level](`Cannot link with ${target.key}: ${printable(message)}.${mend ?? ''}`, { outcome: kind });
-      if (mend !== undefined) this.toldOf.set(target, kind);
+    if (mend === undefined) {
+      this.logger.debug(`Cannot link with ${target.key}: ${printable(message)}.`, { outcome: kind });
+    } else if (this.isNews(target, kind)) {
+      this.logger.warn(`Cannot link with ${target.key}: ${printable(message)}.${mend}`, { outcome: kind });
     }
     const peer = target.owner === undefined ? undefined : this.membership.peers.get(target.owner);
     if (peer !== undefined && peer.link === undefined) {
@@ -260,6 +266,25 @@ export class Reach implements DialerOwner {
       this.membership.judge(peer);
     }
     this.owner.onChanged();
+  }
+
+  /** The peer refused us, in words that begin a sentence here. */
+  private tellRejection(target: DialTarget, { code, text }: Reject): void {
+    if (code === 'self' || code === 'duplicate-link' || !this.isNews(target, code)) return;
+    let ours = '.';
+    if (code === 'cluster') {
+      ours = `, this node to '${printable(this.owner.cluster)}'. Give both the same \`cluster\`, or take the address from the list.`;
+    } else if (code === 'version') {
+      ours = `, this node ${PROTOCOL_MIN} to ${PROTOCOL_MAX}. Run releases that can be mixed.`;
+    }
+    this.logger.warn(`Cannot link with ${target.key}: ${printable(text)}${ours}`, { outcome: code });
+  }
+
+  /** Whether a person is to be told: at the first failure in a row, and when it is another one than was told last. */
+  private isNews(target: DialTarget, outcome: DialOutcome): boolean {
+    if (target.attempts !== 1 && this.toldOf.get(target) === outcome) return false;
+    this.toldOf.set(target, outcome);
+    return true;
   }
 
   private isLinkedAt(key: string): boolean {

@@ -244,11 +244,11 @@ export class Link {
     this.send(startFrame(to + 1));
   }
 
-  /** Tells the peer why, then closes. */
-  reject(reject: Reject): void {
+  /** Tells the peer why, then closes. `reason` is for our own log. */
+  reject(reject: Reject, reason = reject.text): void {
     this.send(rejectFrame(reject));
-    this.endConnection(reject.text);
-    this.detach(reject.text);
+    this.endConnection(reason);
+    this.detach(reason);
   }
 
   /** Closes at once. */
@@ -312,7 +312,7 @@ export class Link {
     if (type !== FRAME_HELLO) throw new ProtocolError(`a frame of type ${type} before the handshake`);
     const hello = readHello(bytes, start, end);
     const objection = this.owner.examine(this, hello);
-    if (objection !== undefined) return this.reject(objection);
+    if (objection !== undefined) return this.reject(objection, `this node refused it: ${objection.code}`);
     this.hello = hello;
     const self = this.sendHelloOnce(hello.incarnation);
     // A dialler that did not know whom it would find says HELLO again, now that it does.

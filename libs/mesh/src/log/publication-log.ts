@@ -128,6 +128,14 @@ export class PublicationLog {
     return length;
   }
 
+  /** The records from `seq` on were appended at `now` at the latest; the time that came with them was too early. */
+  redate(seq: number, now: number): void {
+    let { segment }: { segment: Segment | undefined } = this.cursorAt(seq);
+    for (; segment !== undefined; segment = segment.next) {
+      if (segment.count > 0) segment.redate(Math.max(seq, segment.firstSeq), now);
+    }
+  }
+
   /** A cursor at the record `seq`, or at the oldest one held if that is gone (a gap, which {@link next} reports). */
   cursorAt(seq: number): Cursor {
     let segment = this.oldest;

@@ -50,6 +50,15 @@ export class Segment {
     if (length > this.largest) this.largest = length;
   }
 
+  /** The records from `seq` on were appended at `at`, later than was thought. */
+  redate(seq: number, at: number): void {
+    const offset = this.offsetOf(seq);
+    while (this.marks.length > 0 && this.marks[this.marks.length - 1]!.seq >= seq) this.marks.pop();
+    this.marks.push({ at, seq, offset });
+    if (seq === this.firstSeq) this.firstAt = at;
+    this.newestAt = at;
+  }
+
   /** The offset of record `seq`, which this segment holds (or the end, for the number after its last). */
   offsetOf(seq: number): number {
     let from: { seq: number; offset: number } = { seq: this.firstSeq, offset: 0 };
@@ -65,9 +74,11 @@ export class Segment {
   /** The number of the first record that may have been appended at or after `time` (early by a second at the most). */
   firstSeqSince(time: number): number {
     let seq = this.firstSeq;
-    for (const mark of this.marks) {
+    for (const [i, mark] of this.marks.entries()) {
       if (mark.at > time) break;
-      seq = mark.seq;
+      // What stands before the next mark was appended within an interval of this one.
+      const isBefore = time - mark.at >= MARK_INTERVAL_MS;
+      seq = isBefore ? (this.marks[i + 1]?.seq ?? this.nextSeq) : mark.seq;
     }
     return seq;
   }

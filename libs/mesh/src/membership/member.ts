@@ -1,14 +1,14 @@
 /** The words for who is here: members, their status, and the events about them. */
 import type { PeerAddress } from 'rookery/discovery';
+import type { MemberMetadata } from './metadata.js';
+
+export type { MemberMetadata } from './metadata.js';
 
 /**
  * `up`: linked, or lately so. `suspect`: the link broke, the member may return. `lost`: there is evidence that it died
  * (an incarnation that returns all the same is `up` again). `left`: it said goodbye.
  */
 export type MemberStatus = 'up' | 'suspect' | 'lost' | 'left';
-
-/** Up to 1 KiB of JSON that a node tells about itself. */
-export type MemberMetadata = Readonly<Record<string, unknown>>;
 
 /** A node that we know: one start of one process. An immutable snapshot. */
 export interface Member {
@@ -17,7 +17,7 @@ export interface Member {
   /** 16 hexadecimal digits, new at each start of the process: the identity. */
   readonly incarnation: string;
   readonly status: MemberStatus;
-  /** Where it listens. */
+  /** Where it listens, or what it advertises. Of this node itself, `0.0.0.0` or `::` mean every interface. */
   readonly address: PeerAddress;
   readonly metadata: MemberMetadata;
 }

@@ -54,7 +54,7 @@ const ended = (incarnation: string, head: number, isLost = false, endedMs = 0): 
   endedMs,
 });
 
-const view = (...ends: ViewEnded[]): View => ({ version: 1, isWhole: false, members: [], gone: [], ended: ends });
+const view = (...ends: ViewEnded[]): View => ({ isWhole: false, members: [], gone: [], ended: ends });
 
 describe('a goodbye', () => {
   it('before all of it arrived is a gap of what the member says is missing, and then left', () => {
@@ -132,6 +132,24 @@ describe('the end of a member that we never heard of', () => {
     const { incarnation } = met('aaaaaaaaaaaaaaaa', 7);
     membership.hearsay(speaker, view(ended(incarnation, 0, true)));
     expect(told).toEqual([]);
+  });
+});
+
+describe('a member that was only heard of', () => {
+  it('is as old as the oldest word of it says: others may have come late', () => {
+    const speaker = met('cccccccccccccccc', 0);
+    const hear = (ageMs: number): void => {
+      const about = { incarnation: 'dddddddddddddddd', name: 'd', host: '10.0.0.4', port: 4, metadata: {} };
+      membership.hearsay(speaker, { ...view(), members: [{ ...about, ageMs }] });
+    };
+    const birth = (): number => membership.peers.get('dddddddddddddddd')!.bornAt;
+    hear(1_000);
+    const first = birth();
+    hear(900_000);
+    const second = birth();
+    hear(2_000);
+    expect(second).toBeLessThan(first);
+    expect(birth()).toBe(second);
   });
 });
 

@@ -40,7 +40,7 @@ export class Membership {
    * `transitMs`: a peer that is taken for older than it is is owed more, never less.
    */
   meet(hello: Hello, address: PeerAddress, transitMs = 0): Peer | undefined {
-    const identity = { name: hello.name, address, metadata: Object.freeze({ ...hello.metadata }) };
+    const identity = { name: hello.name, address, metadata: hello.metadata };
     const known = this.peers.get(hello.incarnation);
     if (known !== undefined) {
       known.describe(identity);
@@ -196,14 +196,17 @@ export class Membership {
   private hearOf({ incarnation, name, host, port, metadata, ageMs }: ViewMember): void {
     let peer = this.peers.get(incarnation);
     if (peer === undefined) {
-      const identity = { name, address: { host, port }, metadata: Object.freeze({ ...metadata }) };
+      const identity = { name, address: { host, port }, metadata };
       peer = this.makePeer(incarnation, identity, ageMs);
       if (!this.peers.add(peer)) return;
-    } else if (peer.status === 'lost') {
-      // A living witness: it may return, and is worth a dial.
-      peer.setStatus('heard-of');
-      peer.clearEvidence();
-      peer.aloneSince = this.clock.now();
+    } else {
+      peer.noteAge(this.owner.readSince() - ageMs);
+      if (peer.status === 'lost') {
+        // A living witness: it may return, and is worth a dial.
+        peer.setStatus('heard-of');
+        peer.clearEvidence();
+        peer.aloneSince = this.clock.now();
+      }
     }
     if (peer.link === undefined && peer.isExpected) this.owner.onWanted(peer);
   }

@@ -65,6 +65,26 @@ describe('a head that comes late on another link', () => {
   });
 });
 
+describe('a peer that turns out to be older than it was taken for', () => {
+  it('is owed more, unless there was a proof since', () => {
+    const make = (): Peer =>
+      new Peer(
+        '00000000000000aa',
+        { name: 'p', address: { host: '127.0.0.1', port: 1 }, metadata: {} },
+        0,
+        9_000,
+        2_000,
+      );
+    const [unproven, proven] = [make(), make()];
+    proven.learnHead(0, 9_500);
+    for (const p of [unproven, proven]) p.noteAge(7_000);
+    expect([unproven.freshAt, proven.freshAt]).toEqual([7_000, 9_500]);
+    unproven.noteAge(1_000);
+    // Before we were there ourselves, nothing is owed.
+    expect(unproven.freshAt).toBe(2_000);
+  });
+});
+
 describe('the member that users see', () => {
   it('is one frozen object until something changes', () => {
     const p = peer();

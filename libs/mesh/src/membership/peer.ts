@@ -55,8 +55,8 @@ export class Peer {
   acknowledged = 0;
   /** When it started at the latest, in our monotonic time, as it or others tell: before, it cannot have published anything. */
   bornAt: number;
-  /** Until when we are proven to have all it published. */
-  freshAt: number;
+  /** Until when a heartbeat proved that we have all it published. */
+  private provenAt = Number.NEGATIVE_INFINITY;
   /** What it announced last: when it speaks next, at the latest. */
   nextMs = 1_000;
   /** The largest frame that it accepts, as it said last. */
@@ -93,11 +93,15 @@ export class Peer {
     now: number,
     bornAt: number,
     /** When we started: what happened before is not ours to have. */
-    startedAt: number,
+    private readonly startedAt: number,
   ) {
     this.bornAt = bornAt;
-    this.freshAt = Math.max(bornAt, startedAt);
     this.aloneSince = now;
+  }
+
+  /** Until when we have all it published: until then there was a proof, or it was not born, or we were not. */
+  get freshAt(): number {
+    return Math.max(this.provenAt, this.bornAt, this.startedAt);
   }
 
   get address(): PeerAddress {
@@ -154,7 +158,7 @@ export class Peer {
     // Older than what is known: it came on another link, and says nothing about now.
     if (head < this.last || head < (this.newestUnproven?.head ?? 0)) return;
     if (this.last >= head) {
-      this.freshAt = Math.max(this.freshAt, at);
+      this.provenAt = Math.max(this.provenAt, at);
       this.oldestUnproven = this.newestUnproven = undefined;
       return;
     }
@@ -165,10 +169,10 @@ export class Peer {
   /** Called after `last` advanced. */
   proveFreshness(): void {
     if (this.oldestUnproven === undefined || this.last < this.oldestUnproven.head) return;
-    this.freshAt = Math.max(this.freshAt, this.oldestUnproven.at);
+    this.provenAt = Math.max(this.provenAt, this.oldestUnproven.at);
     const newest = this.newestUnproven;
     if (newest !== undefined && this.last >= newest.head) {
-      this.freshAt = Math.max(this.freshAt, newest.at);
+      this.provenAt = Math.max(this.provenAt, newest.at);
       this.oldestUnproven = this.newestUnproven = undefined;
     } else this.oldestUnproven = newest;
   }

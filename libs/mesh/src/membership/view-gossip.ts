@@ -32,8 +32,6 @@ export interface ViewGossipOwner {
 }
 
 export class ViewGossip {
-  /** Changes whenever our own view does. */
-  version = 0;
   /** Whom we told the others that we hear. */
   private readonly told = new Map<string, Peer>();
   private readonly ended = new Set<Peer>();
@@ -85,7 +83,6 @@ export class ViewGossip {
     const ended = [...this.newlyEnded].filter((peer) => !peer.isExpected);
     this.newlyEnded.clear();
     if (members.length === 0 && gone.length === 0 && ended.length === 0) return;
-    this.version++;
     for (const peer of members) this.told.set(peer.incarnation, peer);
     for (const incarnation of gone) this.told.delete(incarnation);
     const change: Change = { isWhole: false, members, gone, ended };
@@ -119,7 +116,6 @@ export class ViewGossip {
     );
     return Array.from({ length: parts }, (_, part) =>
       viewFrame({
-        version: this.version,
         isWhole: isWhole && part === 0,
         members: pageOf(tellable, part, MEMBERS_PER_FRAME).map((peer) => describe(peer, now)),
         gone: part === 0 ? gone : [],
@@ -148,7 +144,7 @@ function pageOf<T>(list: readonly T[], page: number, size: number): readonly T[]
 }
 
 function describe({ incarnation, name, address, metadata, bornAt }: Peer, now: number): ViewMember {
-  const ageMs = Math.max(0, Math.round(now - bornAt));
+  const ageMs = Math.min(Math.max(0, Math.round(now - bornAt)), Number.MAX_SAFE_INTEGER);
   return { incarnation, name, host: address.host, port: address.port, metadata, ageMs };
 }
 

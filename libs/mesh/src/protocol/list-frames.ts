@@ -3,6 +3,7 @@ import { decode } from '../codec/decode.js';
 import { encode } from '../codec/encode.js';
 import { ProtocolError } from '../errors.js';
 import type { MemberMetadata } from '../membership/member.js';
+import { frozen, metadataProblem, metadataSize } from '../membership/metadata.js';
 import {
   FRAME_HEADER_BYTES,
   FRAME_HELLO,
@@ -87,7 +88,6 @@ export interface ViewEnded {
 
 /** What the sender itself hears: all of it right after the link was bound, then what changed. */
 export interface View {
-  readonly version: number;
   /** Whether `members` is everything; otherwise it is what came on top, and `gone` what went. */
   readonly isWhole: boolean;
   readonly members: readonly ViewMember[];
@@ -122,7 +122,7 @@ export function readHello(bytes: Buffer, start: number, end: number): Hello {
     incarnation: fields.incarnation('incarnation'),
     name: fields.text('name', MAX_NAME_LENGTH),
     ageMs: fields.count('ageMs'),
-    metadata: fields.record('metadata'),
+    metadata: readMetadata(fields),
     host: fields.text('host', MAX_HOST_LENGTH),
     port: fields.count('port', 1, 0xffff),
     maxFrameBytes: fields.count('maxFrameBytes', MIN_FRAME_BYTES_LIMIT),
@@ -135,11 +135,13 @@ export function readHello(bytes: Buffer, start: number, end: number): Hello {
   };
 }
 
-/** What did not fit into the HELLO of the member itself was made up, and would be remembered for it. */
-function boundedMetadata(member: Fields): MemberMetadata {
+/** What no HELLO of the member itself could have told was made up, and would be passed on. */
+function readMetadata(member: Fields): MemberMetadata {
   const metadata = member.record('metadata');
-  if (encode(metadata).length > MAX_HANDSHAKE_FRAME_BYTES) throw new ProtocolError('metadata of a member is too large');
-  return metadata;
+  const problem = metadataProblem(metadata);
+  if (problem !== undefined) throw new ProtocolError(`a member's ${problem}`);
+  if (metadataSize(metadata) > MAX_HANDSHAKE_FRAME_BYTES) throw new ProtocolError('metadata of a member is too large');
+  return frozen(metadata);
 }
 
 export function readReject(bytes: Buffer, start: number, end: number): Reject {
@@ -152,7 +154,6 @@ export function readReject(bytes: Buffer, start: number, end: number): Reject {
 export function readView(bytes: Buffer, start: number, end: number): View {
   const fields = new Fields('VIEW', decode(bytes, start, end));
   return {
-    version: fields.count('version'),
     isWhole: fields.flag('isWhole'),
     members: fields.list('members', MAX_VIEW_MEMBERS).map((value) => {
       const member = new Fields('a member of VIEW', value);
@@ -161,7 +162,7 @@ export function readView(bytes: Buffer, start: number, end: number): View {
         name: member.text('name', MAX_NAME_LENGTH),
         host: member.text('host', MAX_HOST_LENGTH),
         port: member.count('port', 1, 0xffff),
-        metadata: boundedMetadata(member),
+        metadata: readMetadata(member),
         ageMs: member.count('ageMs'),
       };
     }),

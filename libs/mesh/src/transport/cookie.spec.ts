@@ -90,6 +90,18 @@ describe('a cookie that anybody would guess is refused', () => {
     },
   );
 
+  it.each([
+    ['abc\n', 'has 3 characters'],
+    [' '.repeat(20), 'has 0 characters'],
+    ['changeme-changeme\n', 'is made of well-known words'],
+    ['b5a1c0ffee5e7aab90d21f00\n', undefined],
+  ])('%j, with what is wrong with the rest of it', (cookie, rest) => {
+    const problem = cookieProblem(cookie);
+    expect(problem).toMatch(/^cookie: begins or ends with white space.*Trim it/);
+    if (rest === undefined) expect(problem).not.toContain('Trimmed');
+    else expect(problem).toContain(`Trimmed, it ${rest}`);
+  });
+
   it.each([undefined, null, 1234567890123456, ['6f1d1a1e0b7c4e2f9a3d']])('%p, which is no text', (cookie) => {
     expect(cookieProblem(cookie)).toBe('cookie: must be a string of at least 16 characters.');
   });

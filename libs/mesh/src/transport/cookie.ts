@@ -82,8 +82,14 @@ const MIN_DIFFERENT_CHARACTERS = 6;
 /** What is wrong with `cookie`, with the mend; undefined when it will do. Never quotes the cookie. */
 export function cookieProblem(cookie: unknown): string | undefined {
   if (typeof cookie !== 'string') return `cookie: must be a string of at least ${MIN_COOKIE_LENGTH} characters.`;
-  if (cookie !== cookie.trim()) {
-    return 'cookie: begins or ends with white space, such as the newline at the end of a file. Trim it, on every node.';
+  const trimmed = cookie.trim();
+  if (cookie !== trimmed) {
+    const rest = cookieProblem(trimmed);
+    return (
+      'cookie: begins or ends with white space, such as the newline at the end of a file. Trim it, on every node.' +
+      // All problems at once: nobody should mend the one only to meet the other.
+      (rest === undefined ? '' : rest.replace(/^cookie:/, ' Trimmed, it'))
+    );
   }
   if (cookie.length < MIN_COOKIE_LENGTH) {
     return `cookie: has ${cookie.length} characters, at least ${MIN_COOKIE_LENGTH} are needed. Make one with: openssl rand -hex 32`;

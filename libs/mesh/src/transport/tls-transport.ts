@@ -188,8 +188,9 @@ export class TlsTransport implements Transport {
     const now = this.clock.now();
     if (now - this.loggedFailureAt < FAILURE_LOG_INTERVAL_MS) return;
     this.logger.warn(
-      `Refused a connection from ${from} that did not authenticate: ${printable(error.reason ?? error.message)}. ` +
-        'A scanner, a probe on the wrong port, or a node with another cookie.',
+      // What to look for first: the words of OpenSSL come from the search for a certificate, which is none of ours.
+      `Refused a connection from ${from} that did not authenticate: a node with another cookie, a scanner, a probe on the ` +
+        `wrong port, or a peer that gave up while this process stood still (${printable(error.reason ?? error.message)}).`,
       { refused: this.failures },
     );
     this.loggedFailureAt = now;
