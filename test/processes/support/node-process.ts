@@ -78,6 +78,8 @@ export class NodeProcess {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   private nextId = 1;
+  private readonly spawned: Promise<void>;
+  private noteSpawned: () => void = () => undefined;
 
   private constructor(
     readonly name: string,
@@ -89,6 +91,10 @@ export class NodeProcess {
     this.child = fork(join(process.cwd(), script), [PROJECT], options);
     this.forkedAt = wallMs();
     this.child.on('message', (message: Answer & NodeEvent) => this.onMessage(message));
+    this.spawned = new Promise((resolve, reject) => {
+      this.noteSpawned = resolve;
+      this.child.once('exit', (code, signal) => reject(new Error(`${name} ended (${code ?? signal})`)));
+    });
     this.child.on('exit', (code, signal) => {
       NodeProcess.all.delete(this);
       for (const { reject } of this.waiting.values()) reject(new Error(`${this.name} ended (${code ?? signal})`));
@@ -105,7 +111,8 @@ export class NodeProcess {
   /** Only the process: its mesh is opened by {@link open}. */
   static async spawn(name: string, launch: Launch = {}): Promise<NodeProcess> {
     const node = new NodeProcess(name, launch);
-    await node.until(() => node.events.some(({ event }) => event === 'spawned'), 'the process runs');
+    // Told, not looked for: fifty that are looked at every few milliseconds keep a processor busy that they need themselves.
+    await node.spawned;
     return node;
   }
 
@@ -222,6 +229,7 @@ export class NodeProcess {
   private onMessage(message: Answer & NodeEvent): void {
     if (message.id === undefined) {
       this.events.push(message);
+      if (message.event === 'spawned') this.noteSpawned();
       return;
     }
     const waiting = this.waiting.get(message.id);
