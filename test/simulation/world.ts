@@ -38,7 +38,8 @@ interface Life {
   readonly startedAt: number;
   /** Its first discovery answer, once there was one. */
   firstAnswer: { readonly at: number; readonly keys: readonly string[] } | undefined;
-  isReady: boolean;
+  /** When the barrier at its start let it go on. */
+  readyAt: number | undefined;
   isLeaving: boolean;
   /** Commits that were not published yet: a service finishes its requests before it says goodbye. */
   unpublished: number;
@@ -191,7 +192,7 @@ export class World {
       random,
       startedAt: time.now,
       firstAnswer: undefined,
-      isReady: false,
+      readyAt: undefined,
       isLeaving: false,
       unpublished: 0,
       endedAt: undefined,
@@ -212,7 +213,7 @@ export class World {
     const { node } = life;
     this.readNowAndThen(life);
     await node.ready();
-    life.isReady = true;
+    life.readyAt = this.time.now;
     this.writeNowAndThen(life);
   }
 
@@ -304,7 +305,7 @@ export class World {
       // Where the origin is no more, nobody will hear of it by chance.
       if (this.isLiving(incarnation)) return;
       for (const { life: reader } of this.slots) {
-        if (reader?.isReady === true && reader.process.pausedUntil <= this.time.now) {
+        if (reader?.readyAt !== undefined && reader.process.pausedUntil <= this.time.now) {
           this.checkServed(reader, key, reader.cache.entries.get(key));
         }
       }
@@ -426,7 +427,7 @@ export class World {
         if (life !== undefined && !plan.isOneHost) this.strand(life);
         return;
       case 'burst':
-        if (life === undefined || !life.isReady || life.isLeaving) return;
+        if (life === undefined || life.readyAt === undefined || life.isLeaving) return;
         life.process.enter(() => {
           for (let i = random.int(10, 100); i > 0 && !life.isLeaving; i--) this.write(life);
         });
@@ -733,9 +734,11 @@ export class World {
 
   /** Whether nobody could have heard the origin before it wrote: nobody was there whom it had reason to wait for. */
   private wasHindered(origin: Life, { at }: Commit): boolean {
-    const { startedAt, firstAnswer, slot } = origin;
+    const { startedAt, readyAt, firstAnswer, slot } = origin;
     // It knew of nobody.
     if (firstAnswer === undefined || firstAnswer.at > at) return true;
+    // Its discovery was out of order when it was ready, and so nobody was waited for; it had only just heard of somebody.
+    if (firstAnswer.at > (readyAt ?? 0) && at <= firstAnswer.at + TOLD_MS) return true;
     const isHindered = (where: string): boolean =>
       this.hindrances.some(
         ({ host, kind, from, to }) => host === where && kind !== 'end' && from <= at && to >= startedAt,

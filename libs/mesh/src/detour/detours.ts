@@ -211,7 +211,8 @@ export class Detours {
       else link.isStuck = isAnyStuck = true;
     }
     if (isAnyStuck) this.reconsider();
-    if (nextInMs < Number.POSITIVE_INFINITY) this.watchLinks(nextInMs);
+    // Not later than the next one may have to be noticed, whose wait begins meanwhile.
+    if (nextInMs < Number.POSITIVE_INFINITY) this.watchLinks(Math.min(nextInMs, STUCK_MIN_MS));
   }
 
   private owe(origin: Peer, via: Link, bytes: number): void {

@@ -80,6 +80,7 @@ export class Link {
   /** The publication whose acknowledgement is awaited, 0 while none is, and since when nothing more was. */
   awaitedSeq = 0;
   awaitedSince = 0;
+  private awaitedSentAt = Number.NEGATIVE_INFINITY;
   /** The highest number that was acknowledged on this very link. */
   private acknowledged = 0;
   /** Whether what is written seems not to arrive: publications go another way, until the answer to `provingPing` comes. */
@@ -208,7 +209,7 @@ export class Link {
 
   private await(seq: number, now: number): void {
     this.awaitedSeq = seq;
-    this.awaitedSince = now;
+    this.awaitedSince = this.awaitedSentAt = now;
     this.owner.onAwaiting();
   }
 
@@ -224,6 +225,10 @@ export class Link {
     this.acknowledged = seq;
     this.awaitedSince = now;
     if (seq < this.awaitedSeq) return;
+    // An end that did not dial pings once, and if that was a bad moment, it must not be taken for the round trip for ever.
+    if (this.roundTripMs !== undefined) this.roundTripMs = Math.min(this.roundTripMs, now - this.awaitedSentAt);
+    // When the next one was sent is not known.
+    this.awaitedSentAt = Number.NEGATIVE_INFINITY;
     const sent = (this.cursor?.seq ?? 0) - 1;
     this.awaitedSeq = sent > seq ? sent : 0;
   }
