@@ -129,11 +129,11 @@ describe('a strategy', () => {
   });
 
   it('that lists an address which this host itself cannot dial leaves the node stale: that proves nothing about who is there', async () => {
-    // A link-local address without a scope: the kernel refuses the call, as it does when file descriptors run out.
-    const discover = (): Promise<PeerAddress[]> => Promise.resolve([{ host: 'fe80::1', port: 4370 }]);
+    // A broadcast address: the kernel refuses the call, as it does when file descriptors run out.
+    const discover = (): Promise<PeerAddress[]> => Promise.resolve([{ host: '255.255.255.255', port: 4370 }]);
     const node = await startNode('a', [], { discovery: strategy({ discover }) });
     await until(() => node.stats().discovery[0]?.outcome === 'unreachable', 'a dial');
-    expect(node.freshness().reasons).toEqual([expect.stringMatching(/^unreached-address: \[fe80::1\]:4370/)]);
+    expect(node.freshness().reasons).toEqual([expect.stringMatching(/^unreached-address: 255\.255\.255\.255:4370/)]);
   });
 
   it('is waited for by everybody who asks whether the node is ready', async () => {
