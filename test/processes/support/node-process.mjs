@@ -22,8 +22,25 @@ const anomalies = [];
 /** Incarnations that are up or suspect, by the events about them. */
 const present = new Set();
 
+/** Events travel together, for telling of fifty members one by one costs more than linking with them. */
+const TOGETHER_MS = 10;
+let events = [];
+
+/** What happened, or the answer to a command, which stands behind all that happened before. */
 function send(event) {
-  process.send?.({ ...event, at: wallMs() });
+  const message = { ...event, at: wallMs() };
+  if (event.id === undefined) {
+    if (events.push(message) === 1) setTimeout(flush, TOGETHER_MS).unref();
+    return;
+  }
+  flush();
+  process.send?.(message);
+}
+
+function flush() {
+  if (events.length === 0) return;
+  process.send?.({ events });
+  events = [];
 }
 
 /** The events about a member alternate, and nothing of it is heard before `up` or after its end. */
@@ -222,10 +239,14 @@ process.on('message', ({ id, command, argument }) => {
 process.on('SIGTERM', () => {
   void (mesh?.leave() ?? Promise.resolve())
     .then(() => stopLoop())
-    .then((last) => process.send({ event: 'goodbye', last, at: wallMs() }, () => process.exit(0)));
+    .then((last) => {
+      flush();
+      process.send({ event: 'goodbye', last, at: wallMs() }, () => process.exit(0));
+    });
 });
 process.on('disconnect', () => process.exit(0));
 send({ event: 'spawned' });
+flush();
 
 /** For programs that add commands of their own. */
 export { commands, createMesh, mesh, staticPeers, wallMs };

@@ -90,7 +90,10 @@ export class NodeProcess {
     if (execPath !== undefined) options.execPath = execPath;
     this.child = fork(join(process.cwd(), script), [PROJECT], options);
     this.forkedAt = wallMs();
-    this.child.on('message', (message: Answer & NodeEvent) => this.onMessage(message));
+    this.child.on('message', (message: (Answer & NodeEvent) | { readonly events: readonly NodeEvent[] }) => {
+      if ('events' in message) for (const event of message.events) this.onMessage(event);
+      else this.onMessage(message);
+    });
     this.spawned = new Promise((resolve, reject) => {
       this.noteSpawned = resolve;
       this.child.once('exit', (code, signal) => reject(new Error(`${name} ended (${code ?? signal})`)));
