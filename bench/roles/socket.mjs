@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { importInternal, payloadOf } from '../support.mjs';
 
-const { decode, encode } = await importInternal('mesh/src/index.js');
+const { decode, encode } = await importInternal('shared/mesh.js');
 
 const { port, isEncrypted = false } = JSON.parse(process.argv[2]);
 
