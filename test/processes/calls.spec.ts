@@ -123,7 +123,7 @@ describe('a member that gets a SIGTERM', () => {
     );
     expect(result).toMatchObject({ ok: result.asked, wrong: 0, codes: {} });
     expect(Object.keys(result.by).sort()).toEqual([1, 2, 3, 4, 5, 6].map((n) => `server-${n}`));
-  });
+  }, 60_000);
 });
 
 describe('a call', () => {
@@ -189,5 +189,5 @@ describe('a call', () => {
     expect(during - before).toBeLessThan(16e6);
     await server.until(async () => (await madeBy(server)).endedAt > 0, 'the end of the source');
     expect((await madeBy(server)).made).toBeLessThan(300 + 100);
-  });
+  }, 60_000);
 });
