@@ -140,7 +140,7 @@ export class IncomingCalls implements IncomingOwner {
     try {
       responder(data, call, call);
     } catch (error) {
-      this.owner.logger.error(`The responder of '${printable(call.pattern)}' failed: ${describeErrorWithStack(error)}`);
+      this.owner.logger.error(`The handler of '${printable(call.pattern)}' failed: ${describeErrorWithStack(error)}`);
       call.fail(describeError(error));
     }
     call.watchDeadline();
