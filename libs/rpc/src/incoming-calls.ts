@@ -179,6 +179,12 @@ export class IncomingCalls implements IncomingOwner {
     );
   }
 
+  onAbortFailed(call: IncomingCall, error: unknown): void {
+    this.owner.logger.error(
+      `The handler of '${printable(call.pattern)}' failed when its call was over: ${describeErrorWithStack(error)}`,
+    );
+  }
+
   /**
    * Takes nothing new, and resolves when what runs is answered and every one of `peers` knows, or after `timeoutMs`.
    * Streams are ended after a second, so that their readers go elsewhere.
