@@ -199,6 +199,7 @@ export class ClusterServer extends Server<ClusterTransportEvents, ClusterStatus>
 
   /** Resolves when the handler is done; rejects with what Nest's filters made of an error. */
   private hear(handler: MessageHandler, data: unknown, context: ClusterContext): Promise<void> {
+    if (!this.isHooked) return runToEnd(handler, data, context);
     return new Promise((resolve, reject) => {
       this.process(
         context,
