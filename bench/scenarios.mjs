@@ -1,34 +1,19 @@
-/** The scenarios: each returns rows of `{ scenario, contestant, figures..., ratios... }`. Nothing here asserts. */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** The scenarios: each returns rows of `{ scenario, contestant, figures..., ratios... }`. Nothing here asserts; `check.mjs` does. */
+import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort, interleave, median, percentile, Role, stopAll } from './support.mjs';
+import { freePort, interleave, median, percentile, programOf, Role, startProgram, stopAll } from './support.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const SCALE = Number(process.env.SCALE ?? 1);
 const scaled = (count) => Math.max(100, Math.round(count * SCALE));
 
-function has(command) {
-  try {
-    execFileSync('which', [command], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 async function startRedis() {
-  if (!has('redis-server')) return undefined;
+  const path = programOf('redis-server');
+  if (path === undefined) return undefined;
   const port = await freePort();
-  const server = spawn(
-    'redis-server',
-    ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'],
-    {
-      stdio: 'ignore',
-    },
-  );
-  return { port, stop: async () => (server.kill('SIGTERM'), await once(server, 'exit')) };
+  startProgram(path, ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1']);
+  return { port };
 }
 
 async function rookeryNodes(count) {
@@ -65,7 +50,7 @@ async function contestants(redis) {
  * than anything that is measured here.
  */
 function pin(pairs) {
-  if (!has('taskset') || cpus().length < 2) return;
+  if (programOf('taskset') === undefined || cpus().length < 2) return;
   for (const { sender, receiver } of pairs.values()) {
     for (const [cpu, { pid }] of [sender, receiver].entries()) {
       execFileSync('taskset', ['-apc', String(cpu), String(pid)], { stdio: 'ignore' });
@@ -105,7 +90,6 @@ export async function latency() {
     }
   }
   await stopAll();
-  await redis?.stop();
   return rows;
 }
 
@@ -122,9 +106,7 @@ export async function throughput() {
       const count = Math.round(counts[name] / (payload === 'small' ? 1 : 4));
       await receiver.ask({ type: isFirst && payload === 'small' ? 'expect' : 'again', count });
       const received = receiver.next('received');
-      sender.send({ type: 'burst', count, payload });
-      const { ms, gaps: seen } = await received;
-      await sender.next('burst');
+      const [{ ms, gaps: seen }] = await Promise.all([received, sender.ask({ type: 'burst', count, payload })]);
       gaps.set(name, seen);
       return (count / ms) * 1000;
     };
@@ -143,7 +125,6 @@ export async function throughput() {
     }
   }
   await stopAll();
-  await redis?.stop();
   return rows;
 }
 
@@ -159,8 +140,7 @@ export async function fanOut() {
       await Promise.all(subscribers.map((node) => node.ask({ type: round === 0 ? 'expect' : 'again', count })));
       const received = Promise.all(subscribers.map((node) => node.next('received')));
       const burst = publisher.ask({ type: 'burst', count, payload: 'small' });
-      const results = await received;
-      const { startedWallMs } = await burst;
+      const [results, { startedWallMs }] = await Promise.all([received, burst]);
       const last = Math.max(...results.map(({ wallMs }) => wallMs));
       gaps = Math.max(...results.map((result) => result.gaps));
       // The first round warms up.
@@ -221,7 +201,7 @@ export async function footprint() {
   // Long enough for the intervals of heartbeats to even out.
   const seconds = Math.max(10, Math.round(30 * SCALE));
   const pids = apps.map(({ pid }) => pid);
-  const before = has('ss') ? ipBytesSent(pids) : undefined;
+  const before = programOf('ss') !== undefined ? ipBytesSent(pids) : undefined;
   const started = performance.now();
   const idle = await idleCpu(apps, seconds);
   const elapsed = (performance.now() - started) / 1000;
