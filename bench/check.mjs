@@ -1,16 +1,22 @@
 /** Whether a run measured what it was to measure: who is missing, whose figures are none, and who lost a message. */
 import { programOf } from './support.mjs';
 
+const CALLERS = ['nest-tcp', 'nats, Nest'];
+const BARE = ['socket', 'socket, TLS', 'nats'];
+
 /** Who takes part in each scenario. */
 export const CONTESTANTS = {
   latency: ['rookery', 'redis', 'nest-tcp', 'socket', 'socket, TLS'],
   throughput: ['rookery', 'redis', 'nest-tcp'],
   fanOut: ['rookery'],
   footprint: ['rookery'],
+  callLatency: [...CALLERS, ...BARE],
+  callThroughput: [...CALLERS, ...BARE, 'socket, gathered'],
+  callQuiet: CALLERS,
 };
 
 /** What some of them cannot do without. All others need nothing but Node. */
-const PROGRAMS = { redis: 'redis-server' };
+const PROGRAMS = { redis: 'redis-server', 'nats, Nest': 'nats-server', nats: 'nats-server' };
 
 /** Who of them cannot be measured on this machine, and why. */
 export function missing(contestants) {

@@ -1,7 +1,7 @@
 /**
  * `npm run bench [scenario ...]`: measures the package, installed as users get it, in
  * separate processes, with encryption on, against a bare
- * socket, Redis and Nest's TCP transport in the same run. Machines differ and are noisy: quote the ratios.
+ * socket, Redis, NATS and Nest's TCP transport in the same run. Machines differ and are noisy: quote the ratios.
  *
  * Environment: ROUNDS (3) counted rounds, SCALE (1) of all message counts, OUT (bench/results.json).
  *
@@ -14,9 +14,11 @@ import { cpus } from 'node:os';
 import { peers, root } from '../tools/layers.mjs';
 import { installPacked } from '../tools/packed.mjs';
 import { CONTESTANTS, faults, missing } from './check.mjs';
-import * as scenarios from './scenarios.mjs';
+import * as calls from './calls.mjs';
+import * as publications from './scenarios.mjs';
 import { stopAll } from './support.mjs';
 
+const scenarios = { ...publications, ...calls };
 const known = Object.keys(scenarios);
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : known;
 const unknown = chosen.filter((name) => !known.includes(name));

@@ -1,73 +1,28 @@
 /** The scenarios: each returns rows of `{ scenario, contestant, figures..., ratios... }`. Nothing here asserts; `check.mjs` does. */
 import { execFileSync } from 'node:child_process';
-import { cpus } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort, interleave, median, percentile, programOf, Role, startProgram, stopAll } from './support.mjs';
-
-const ROUNDS = Number(process.env.ROUNDS ?? 3);
-const SCALE = Number(process.env.SCALE ?? 1);
-const scaled = (count) => Math.max(100, Math.round(count * SCALE));
-
-async function startRedis() {
-  const path = programOf('redis-server');
-  if (path === undefined) return undefined;
-  const port = await freePort();
-  startProgram(path, ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1']);
-  return { port };
-}
-
-async function rookeryNodes(count) {
-  const seed = await freePort();
-  const nodes = [await Role.start('rookery', { name: 'node-0', seed, port: seed })];
-  nodes.push(
-    ...(await Promise.all(
-      Array.from({ length: count - 1 }, (_, i) => Role.start('rookery', { name: `node-${i + 1}`, seed })),
-    )),
-  );
-  for (const node of nodes) while ((await node.ask({ type: 'members' })).count < count - 1) await delay(20);
-  return nodes;
-}
+import { clusterOf, nestPair, pin, ROUNDS, scaled, SCALE, socketPair, startRedis } from './setup.mjs';
+import { freePort, interleave, median, percentile, programOf, Role, stopAll } from './support.mjs';
 
 /** Who takes part: pairs of a sender and a receiver. */
-async function contestants(redis) {
+async function contestants() {
   const pairs = new Map();
-  const [sender, receiver] = await rookeryNodes(2);
+  const [sender, receiver] = await clusterOf(2);
   pairs.set('rookery', { sender, receiver });
-  if (redis !== undefined) {
-    pairs.set('redis', {
-      sender: await Role.start('redis', { port: redis.port }),
-      receiver: await Role.start('redis', { port: redis.port }),
-    });
+  const port = await startRedis();
+  if (port !== undefined) {
+    pairs.set('redis', { sender: await Role.start('redis', { port }), receiver: await Role.start('redis', { port }) });
   }
-  const port = await freePort();
-  const server = await Role.start('nest-tcp', { port, isServer: true });
-  pairs.set('nest-tcp', { sender: await Role.start('nest-tcp', { port }), receiver: server });
+  pairs.set('nest-tcp', await nestPair('TCP', await freePort()));
   return pairs;
-}
-
-/**
- * Sender and receiver of every pair on a processor each: where the kernel happens to put them changes a round trip more
- * than anything that is measured here.
- */
-function pin(pairs) {
-  if (programOf('taskset') === undefined || cpus().length < 2) return;
-  for (const { sender, receiver } of pairs.values()) {
-    for (const [cpu, { pid }] of [sender, receiver].entries()) {
-      execFileSync('taskset', ['-apc', String(cpu), String(pid)], { stdio: 'ignore' });
-    }
-  }
 }
 
 /** There and back again, through `publish` and a handler at both ends. */
 export async function latency() {
-  const redis = await startRedis();
-  const pairs = await contestants(redis);
-  for (const { receiver } of pairs.values()) if (receiver.role !== 'nest-tcp') await receiver.ask({ type: 'echo' });
-  for (const isEncrypted of [false, true]) {
-    const receiver = await Role.start('socket', { isEncrypted });
-    const sender = await Role.start('socket', { isEncrypted, port: receiver.ready.port });
-    pairs.set(isEncrypted ? 'socket, TLS' : 'socket', { sender, receiver });
-  }
+  const pairs = await contestants();
+  for (const name of ['rookery', 'redis']) await pairs.get(name)?.receiver.ask({ type: 'echo' });
+  pairs.set('socket', await socketPair());
+  pairs.set('socket, TLS', await socketPair({ isEncrypted: true }));
   pin(pairs);
 
   const rows = [];
@@ -94,8 +49,7 @@ export async function latency() {
 }
 
 export async function throughput() {
-  const redis = await startRedis();
-  const pairs = await contestants(redis);
+  const pairs = await contestants();
   const counts = { rookery: scaled(1_000_000), redis: scaled(100_000), 'nest-tcp': scaled(60_000) };
   const rows = [];
   for (const payload of ['small', '1 KiB']) {
@@ -131,7 +85,7 @@ export async function throughput() {
 export async function fanOut() {
   const rows = [];
   for (const size of [3, 10]) {
-    const nodes = await rookeryNodes(size);
+    const nodes = await clusterOf(size);
     const [publisher, ...subscribers] = nodes;
     const count = scaled(200_000);
     const rates = [];
@@ -190,13 +144,7 @@ export async function footprint() {
   const plainIdle = await idleCpu(plain);
   await stopAll();
 
-  const seed = await freePort();
-  const apps = await Promise.all(
-    Array.from({ length: size }, (_, i) =>
-      Role.start('nest-app', { isClustered: true, name: `app-${i}`, seed, port: i === 0 ? seed : 0 }, options),
-    ),
-  );
-  for (const app of apps) while ((await app.ask({ type: 'members' })).count < size - 1) await delay(50);
+  const apps = await clusterOf(size, 'nest-app', { isClustered: true }, options);
   const rss = (await Promise.all(apps.map((app) => app.ask({ type: 'memory' })))).map((answer) => answer.rss);
   // Long enough for the intervals of heartbeats to even out.
   const seconds = Math.max(10, Math.round(30 * SCALE));
