@@ -15,8 +15,11 @@ import {
   type SubscribeOptions,
 } from 'rookery';
 
-/** The face of a cluster, without its insides. */
-type Face = { [Key in keyof Cluster]: Cluster[Key] };
+/** The face of a cluster, without its insides, and without calls. */
+type Face = Omit<
+  { [Key in keyof Cluster]: Cluster[Key] },
+  'rpc' | 'request' | 'requestAll' | 'requestStream' | 'respond' | 'client'
+>;
 
 export function memberNamed(name: string, status: MemberStatus = 'up'): Member {
   const incarnation = Buffer.from(name.padEnd(8).slice(0, 8)).toString('hex');
@@ -75,6 +78,11 @@ export class FakeCluster implements Face {
   async ready(): Promise<void> {
     await Promise.resolve();
     this.calls.push('ready');
+  }
+
+  async drainCalls(): Promise<void> {
+    await Promise.resolve();
+    this.calls.push('drainCalls');
   }
 
   async leave(): Promise<void> {

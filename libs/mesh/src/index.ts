@@ -1,3 +1,4 @@
+export type { CallSink } from './call-sink.js';
 export { decode } from './codec/decode.js';
 export { encode } from './codec/encode.js';
 export {
@@ -8,6 +9,7 @@ export {
   publishedAfterLeaving,
   startedAfterLeaving,
 } from './errors.js';
+export { CallLane } from './link/call-lane.js';
 export { type Freshness, type FreshnessKind, freshnessKind } from './freshness.js';
 export type { Gap, GapReason, Member, MemberEvent, MemberMetadata, MemberStatus } from './membership/member.js';
 export { Mesh, type MeshEnvironment } from './mesh.js';
@@ -23,13 +25,22 @@ export type { DetourStats, DialStats, LinkStats, MeshStats } from './mesh-stats.
 export type { ConfirmOutcome } from './protocol/control-frames.js';
 export {
   FLAG_CONFIRM,
+  FRAME_CANCEL,
+  FRAME_CREDIT,
+  FRAME_ERROR,
   FRAME_HEADER_BYTES,
+  FRAME_NEXT,
+  FRAME_REQUEST,
+  FRAME_RESPONSE,
   MAX_TOPIC_BYTES,
   PUBLICATION_FLAGS_OFFSET,
   PUBLICATION_TIME_OFFSET,
   PUBLICATION_TOPIC_LENGTH_OFFSET,
   PUBLICATION_TOPIC_OFFSET,
 } from './protocol/frame.js';
+export { FrameReader } from './protocol/frame-reader.js';
+export { MAX_SERVED, MAX_SERVED_KEY_BYTES, type Serves } from './protocol/list-frames.js';
+export { VarintReader, writeVarint } from './protocol/varint.js';
 export { type KeyRing, makeKeyRing } from './transport/key-ring.js';
 export { TlsTransport } from './transport/tls-transport.js';
 export type {

@@ -33,9 +33,11 @@ export interface MeshLimits {
   maxQueuedEvents: number;
   /** Payload bytes that may wait for one subscription's handler. @default 16777216 (16 MiB) */
   maxQueuedBytes: number;
+  /** Calls of this node that may wait for their answers, and calls of one member that may be answered here, at once. @default 10000 */
+  maxPendingCalls: number;
   /** How long `ready()` waits for the first mesh, in milliseconds. @default 3000 */
   readyTimeoutMs: number;
-  /** How long `leave()` waits for acknowledgements, in milliseconds. @default 2000 */
+  /** How long `leave()` waits for running calls, and then for acknowledgements, in milliseconds each. @default 2000 */
   leaveTimeoutMs: number;
 }
 
@@ -48,6 +50,7 @@ export const DEFAULT_MESH_LIMITS: MeshLimits = {
   idleBytesPerSecond: 1_000,
   maxQueuedEvents: 10_000,
   maxQueuedBytes: 16 * 1024 * 1024,
+  maxPendingCalls: 10_000,
   readyTimeoutMs: 3_000,
   leaveTimeoutMs: 2_000,
 };
@@ -62,6 +65,7 @@ const LIMIT_RANGES: Readonly<Record<keyof MeshLimits, readonly [number, number]>
   idleBytesPerSecond: [100, 1_000_000],
   maxQueuedEvents: [1, 10_000_000],
   maxQueuedBytes: [1024, 2 ** 30],
+  maxPendingCalls: [1, 1_000_000],
   readyTimeoutMs: [0, 600_000],
   leaveTimeoutMs: [0, 600_000],
 };

@@ -5,6 +5,7 @@
 import { addressKey, type DiscoveryContext, isLoopback, isUnspecified, type PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable, type Random } from '@rookery/runtime';
 import { Farewell } from './delivery/farewell.js';
+import type { CallSink } from './call-sink.js';
 import { Inbox } from './delivery/inbox.js';
 import { Outbox } from './delivery/outbox.js';
 import { Detours } from './detour/detours.js';
@@ -14,6 +15,7 @@ import { ProtocolError, publishedAfterLeaving } from './errors.js';
 import { type Freshness, judgeFreshness } from './freshness.js';
 import { Heartbeats } from './link/heartbeats.js';
 import { replacesCurrent } from './link/link-choice.js';
+import { CallLane } from './link/call-lane.js';
 import { Link, type LinkOwner } from './link/link.js';
 import { PublicationLog } from './log/publication-log.js';
 import type { Member, MemberStatus } from './membership/member.js';
@@ -36,13 +38,19 @@ import {
 } from './protocol/control-frames.js';
 import {
   FRAME_BYE,
+  FRAME_CANCEL,
   FRAME_CONFIRM,
+  FRAME_CREDIT,
+  FRAME_ERROR,
   FRAME_GAP,
+  FRAME_NEXT,
   FRAME_PING,
   FRAME_PONG,
   FRAME_PUBLICATION,
   FRAME_REJECT,
   FRAME_RELAY,
+  FRAME_REQUEST,
+  FRAME_RESPONSE,
   FRAME_SERVES,
   FRAME_SKIP,
   FRAME_START,
@@ -56,7 +64,8 @@ import {
   readServes,
   readView,
   type Reject,
-  servesFrame,
+  type Serves,
+  servesFrames,
 } from './protocol/list-frames.js';
 import type { KeyRing } from './transport/key-ring.js';
 import type { Connection, Listener, Transport } from './transport/transport.js';
@@ -118,6 +127,7 @@ export class Mesh implements LinkOwner {
     private readonly options: ResolvedMeshOptions,
     private readonly environment: MeshEnvironment,
     private readonly sink: MeshSink,
+    private readonly calls: CallSink,
   ) {
     this.clock = environment.clock;
     this.random = environment.random;
@@ -298,6 +308,13 @@ export class Mesh implements LinkOwner {
     // What came by way of another member is answered that way as well: the link may be stuck without our knowing.
     const isDetoured = peer.link === undefined || this.clock.now() - peer.relayedAt < RELAYED_LATELY_MS;
     if (isDetoured) this.detours.answer(peer, frame);
+  }
+
+  /** Tells every linked peer what changed in what this node answers. */
+  announceServes(serves: Serves): void {
+    if (this.isLeft) return;
+    const frames = servesFrames(serves);
+    for (const link of this.bound) for (const frame of frames) link.send(frame);
   }
 
   /** Asks every linked peer to acknowledge at once. */
@@ -498,7 +515,7 @@ export class Mesh implements LinkOwner {
     // The lower incarnation counts its choices, so that the other end follows the last one.
     if (this.incarnation < peer.incarnation) peer.choice++;
     link.send(startFrame(missed === undefined ? seq : 1, peer.choice));
-    link.send(servesFrame([]));
+    for (const frame of servesFrames(this.calls.served())) link.send(frame);
     this.view.sendWhole(link, this.unheardSince(link, peer));
     if (missed !== undefined) link.sendGap(seq - 1, 'first-contact', missed);
   }
@@ -550,7 +567,11 @@ export class Mesh implements LinkOwner {
     this.links.delete(link);
     const wasBound = this.bound.delete(link);
     this.reach?.noteClosed(link, wasBound);
-    const { peer } = link;
+    const { peer, lane } = link;
+    if (lane !== undefined && peer !== undefined) {
+      lane.close();
+      this.calls.onLaneClosed(lane, peer.member, reason);
+    }
     if (peer !== undefined && peer.link === link) {
       peer.link = undefined;
       peer.dropped = link.hello.nonce;
@@ -657,10 +678,15 @@ export class Mesh implements LinkOwner {
       case FRAME_VIEW:
         return this.membership.hearsay(peer, readView(bytes, start, end));
       case FRAME_SERVES:
-        readServes(bytes, start, end);
-        link.hasServed = true;
-        this.membership.announce(peer);
-        return this.checkReady();
+        return this.onServes(link, peer, readServes(bytes, start, end));
+      case FRAME_REQUEST:
+      case FRAME_RESPONSE:
+      case FRAME_NEXT:
+      case FRAME_ERROR:
+      case FRAME_CANCEL:
+      case FRAME_CREDIT:
+        if (!link.hasServed) throw new ProtocolError(`a frame of type ${type} before SERVES`);
+        return this.calls.onCall(this.laneOf(link, peer), type, bytes, start, end);
       case FRAME_RELAY:
         return this.detours.onRelay(link, peer, bytes, start, end);
       case FRAME_BYE:
@@ -695,6 +721,24 @@ export class Mesh implements LinkOwner {
       this.membership.judgeAll();
     } else if (peer.link !== link) return;
     this.inbox.onStart(link, peer, seq);
+  }
+
+  /** What the peer answers: known before it is `up`, so that whoever hears of it can ask it. */
+  private onServes(link: Link, peer: Peer, serves: Serves): void {
+    this.calls.onServes(this.laneOf(link, peer), serves);
+    if (link.hasServed || !serves.isLast) return;
+    link.hasServed = true;
+    this.membership.announce(peer);
+    this.checkReady();
+  }
+
+  private laneOf(link: Link, peer: Peer): CallLane {
+    return (link.lane ??= new CallLane({
+      clock: this.clock,
+      member: () => peer.member,
+      maxFrameBytes: link.hello.maxFrameBytes,
+      write: (bytes, onWritten) => link.write(bytes, onWritten),
+    }));
   }
 
   private onBye(link: Link, peer: Peer, { head, missed }: { head: number; missed: number }): void {

@@ -20,6 +20,17 @@ export {
   type MeshStats,
 } from '@rookery/mesh';
 export type { ConfirmedPublication, EventContext, EventHandler, SubscribeOptions } from '@rookery/pubsub';
+export {
+  type CallContext,
+  type CallErrorCode,
+  type CallHandler,
+  type CallOptions,
+  type CallOutcome,
+  ClusterCallError,
+  type Route,
+} from '@rookery/rpc';
 export type { LogFields, Logger } from '@rookery/runtime';
+export { CallClient } from './call-client.js';
 export * from './mesh-node.js';
+export * from './node-calls.js';
 export * from './node-events.js';

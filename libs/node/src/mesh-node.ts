@@ -29,6 +29,7 @@ import {
   type SubscribeOptions,
   unknownMember,
 } from '@rookery/pubsub';
+import { type CallHandler, type CallOptions, type CallOutcome, checkCallOptions, Rpc } from '@rookery/rpc';
 import {
   type Clock,
   delayProblem,
@@ -39,6 +40,8 @@ import {
   systemClock,
   systemRandom,
 } from '@rookery/runtime';
+import { CallClient } from './call-client.js';
+import type { PatternOf, RequestOf, ResponseOf } from './node-calls.js';
 import type { NodeEvents, PayloadOf, TopicOf } from './node-events.js';
 
 /** How long `publishConfirmed` waits by default. */
@@ -63,11 +66,15 @@ const SYSTEM: NodeEnvironment = {
 };
 
 /**
- * One node of a cluster. `Events` maps topics to payload types; topics that it does not name take any payload.
+ * One node of a cluster. `Events` maps topics to payload types; topics that it does not name take any payload. `Calls` maps
+ * patterns to what is asked and answered, likewise.
  *
  * Errors carry a stable `code`: see `ClusterErrorCode`.
  */
-export class MeshNode<Events extends object = Record<never, never>> {
+export class MeshNode<Events extends object = Record<never, never>, Calls extends object = Record<never, never>> {
+  /** @internal */
+  readonly rpc: Rpc;
+  private readonly calls: CallClient<Calls>;
   private readonly options: ResolvedMeshOptions;
   private readonly clock: Clock;
   private readonly mesh: Mesh;
@@ -84,6 +91,7 @@ export class MeshNode<Events extends object = Record<never, never>> {
     this.options = resolveMeshOptions(options, random);
     this.clock = clock;
     this.pubsub = new PubSub(clock, this.options.logger, this.options.limits);
+    this.rpc = new Rpc(clock, this.options.logger, this.options.limits);
     this.mesh = new Mesh(
       this.options,
       {
@@ -94,8 +102,11 @@ export class MeshNode<Events extends object = Record<never, never>> {
         isThisHost: environment.isThisHost,
       },
       this.pubsub,
+      this.rpc,
     );
     this.pubsub.attach(this.mesh);
+    this.rpc.attach(this.mesh);
+    this.calls = new CallClient(this.rpc, {});
   }
 
   /** This node as a member. Its address is known once it listens. */
@@ -127,14 +138,16 @@ export class MeshNode<Events extends object = Record<never, never>> {
   }
 
   /**
-   * Leaves the cluster: sends what waits, waits until the others have it (`limits.leaveTimeoutMs`, 2 s), says goodbye,
-   * closes. Idempotent, never rejects. Afterwards `publish` throws `CLUSTER_LEFT`.
+   * Leaves the cluster: answers the calls that it has taken ({@link drainCalls}), sends what waits, waits until the others
+   * have it (each `limits.leaveTimeoutMs`, 2 s), says goodbye, closes. Idempotent, never rejects. Afterwards `publish` throws `CLUSTER_LEFT`.
    */
   leave(): Promise<void> {
     this.leaving ??= (async () => {
       // Whoever started it has been told why it failed.
       await this.starting?.catch(() => undefined);
+      await this.rpc.drain(this.options.limits.leaveTimeoutMs);
       await this.mesh.leave();
+      this.rpc.close();
       this.pubsub.close();
     })();
     return this.leaving;
@@ -244,6 +257,85 @@ export class MeshNode<Events extends object = Record<never, never>> {
     return this.pubsub.subscribeMember(status, listener as (event: MemberEvent) => void, options);
   }
 
+  /**
+   * Asks one member that serves `pattern`: the one with the fewest calls in flight, unless the options choose. Runs at most
+   * once, unless marked `idempotent`. Calls overtake publications: no order holds between the two.
+   *
+   * @example
+   * const quote = await cluster.request('pricing.quote', { sku }, { key: sku, timeoutMs: 200 });
+   *
+   * @throws ClusterCallError `NO_PEER`, `PEER_LOST`, `TIMEOUT`, `REJECTED`, `DRAINING`, `FAILED` (see `CallErrorCode`);
+   * before anything is sent, ClusterError as {@link CallClient} says
+   */
+  request<P extends PatternOf<Calls>>(
+    pattern: P,
+    data: RequestOf<Calls, P>,
+    options?: CallOptions,
+  ): Promise<ResponseOf<Calls, P>> {
+    return this.calls.request(pattern, data, options);
+  }
+
+  /** Asks every member that serves `pattern`, this one included; one outcome for each, failures included. */
+  requestAll<P extends PatternOf<Calls>>(
+    pattern: P,
+    data: RequestOf<Calls, P>,
+    options?: CallOptions,
+  ): Promise<readonly CallOutcome<ResponseOf<Calls, P>>[]> {
+    return this.calls.requestAll(pattern, data, options);
+  }
+
+  /**
+   * Asks one member for a stream, which is asked for more only as values are taken.
+   *
+   * @example
+   * for await (const change of cluster.requestStream('flags.history', { key: 'checkout' })) console.log(change);
+   */
+  requestStream<P extends PatternOf<Calls>>(
+    pattern: P,
+    data: RequestOf<Calls, P>,
+    options?: CallOptions,
+  ): AsyncIterable<ResponseOf<Calls, P>> {
+    return this.calls.requestStream(pattern, data, options);
+  }
+
+  /**
+   * Answers calls: with what `handler` returns, or resolves to, or yields. What it throws arrives as `FAILED`, without its
+   * stack. Register before {@link start}, so that others know it as soon as they see this node.
+   *
+   * @returns a function that ends it
+   * @throws ClusterError `CLUSTER_INVALID_PATTERN`, `CLUSTER_TOO_MANY_PATTERNS`
+   */
+  respond<P extends PatternOf<Calls>>(
+    pattern: P,
+    handler: CallHandler<RequestOf<Calls, P>, ResponseOf<Calls, P>>,
+  ): () => void {
+    return this.rpc.respond(pattern, handler as CallHandler);
+  }
+
+  /**
+   * Calls with the same choices each time, and types of their own.
+   *
+   * @example
+   * const billing = cluster.client<BillingCalls>({ where: { zone: 'eu-1' }, timeoutMs: 300 });
+   * const invoice = await billing.request('invoice.get', { id });
+   *
+   * @throws ClusterOptionsError naming every problem
+   */
+  client<Patterns extends object = Calls>(defaults: CallOptions = {}): CallClient<Patterns> {
+    checkCallOptions(defaults, 'client(...)');
+    return new CallClient(this.rpc, defaults);
+  }
+
+  /**
+   * Takes no new calls (callers go elsewhere by themselves), and resolves when those that run are answered, or after
+   * `timeoutMs`. {@link leave} does it, too.
+   */
+  async drainCalls(timeoutMs: number): Promise<void> {
+    const problem = delayProblem('timeoutMs', timeoutMs);
+    if (problem !== undefined) throw new ClusterOptionsError([problem], 'drainCalls(...)');
+    await this.rpc.drain(timeoutMs);
+  }
+
   /** Whether everything known here is recent, judged at the moment of the call, with the reasons if not. */
   freshness(): Freshness {
     return this.mesh.freshness();
@@ -303,8 +395,10 @@ function incarnationOf(member: Member | string): string {
  *
  * @throws ClusterOptionsError naming every problem; a failure to listen rejects `ready()`
  */
-export function createMesh<Events extends object = Record<never, never>>(options: MeshOptions = {}): MeshNode<Events> {
-  const node = new MeshNode<Events>(options);
+export function createMesh<Events extends object = Record<never, never>, Calls extends object = Record<never, never>>(
+  options: MeshOptions = {},
+): MeshNode<Events, Calls> {
+  const node = new MeshNode<Events, Calls>(options);
   // Whoever awaits `ready()` gets the error, too; the process must not end for it where nobody does.
   node.start().catch((error: unknown) => steadyLogger(options.logger ?? stderrLogger).error(describeError(error)));
   return node;

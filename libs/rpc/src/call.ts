@@ -81,7 +81,10 @@ export type Responder = (data: unknown, context: CallContext, reply: Reply) => v
 
 /** Hears one call. Exactly one of `complete` and `error` ends it; neither follows a cancellation. */
 export interface CallObserver {
-  next(value: unknown, from: Member): void;
+  /** Whether it says itself, by {@link OpenCall.grant}, when it is done with a value. @default it is done when `next` returns */
+  readonly isPulling?: boolean;
+  /** `bytes`: what to grant for it. */
+  next(value: unknown, from: Member, bytes: number): void;
   complete(): void;
   error(error: ClusterCallError): void;
 }
@@ -89,4 +92,6 @@ export interface CallObserver {
 export interface OpenCall {
   /** Nobody waits for the answer any more: the other side is told. */
   cancel(): void;
+  /** A pulling observer is done with `bytes` of the stream. */
+  grant(bytes: number): void;
 }

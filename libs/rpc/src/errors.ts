@@ -8,8 +8,9 @@ import type { Member } from '@rookery/mesh';
  * during the call; whether its handler ran is unknown. `TIMEOUT`: no answer within `timeoutMs`; the member was told to
  * stop. `REJECTED`: the member did not run it (too many calls, no such handler, undecodable data). `DRAINING`: every
  * member that serves the pattern is about to leave; none ran it. `FAILED`: the handler threw; `payload` is what it threw.
+ * `OVERFLOW`: a stream whose source cannot wait outran its reader, and was ended.
  */
-export type CallErrorCode = 'NO_PEER' | 'PEER_LOST' | 'TIMEOUT' | 'REJECTED' | 'DRAINING' | 'FAILED';
+export type CallErrorCode = 'NO_PEER' | 'PEER_LOST' | 'TIMEOUT' | 'REJECTED' | 'DRAINING' | 'FAILED' | 'OVERFLOW';
 
 /** A call that came to nothing. */
 export class ClusterCallError extends Error {

@@ -8,6 +8,7 @@ import { FRAME_HELLO, FRAME_REJECT } from '../protocol/frame.js';
 import { FrameReader } from '../protocol/frame-reader.js';
 import { type Hello, helloFrame, readHello, readReject, type Reject, rejectFrame } from '../protocol/list-frames.js';
 import type { Connection } from '../transport/transport.js';
+import type { CallLane } from './call-lane.js';
 
 /** A link that was not bound by then is closed: a HELLO is missing, or the START of the end that decides. */
 const HANDSHAKE_TIMEOUT_MS = 3_000;
@@ -75,6 +76,8 @@ export class Link {
   /** Publications received since we last acknowledged. */
   unacknowledged = 0;
   cursor: Cursor | undefined;
+  /** The way of calls, once there was one. */
+  lane: CallLane | undefined;
   /** When the cursor last moved. */
   movedAt = 0;
   /** The publication whose acknowledgement is awaited, 0 while none is, and since when nothing more was. */
@@ -152,6 +155,13 @@ export class Link {
     }
     this.sentAt = this.owner.clock.now();
     this.connection.write(frame);
+  }
+
+  /** Sends whole frames that waited for their turn; `onWritten` follows when the kernel has them. */
+  write(frames: Buffer, onWritten: () => void): void {
+    if (this.isClosed) return;
+    this.sentAt = this.owner.clock.now();
+    this.connection.write(frames, onWritten);
   }
 
   /** Whether a RELAY may be sent here now. */

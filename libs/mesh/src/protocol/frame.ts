@@ -15,8 +15,15 @@ export const FRAME_CONFIRM = 9;
 export const FRAME_VIEW = 10;
 export const FRAME_SERVES = 11;
 export const FRAME_RELAY = 12;
-// 13 REQUEST, 14 RESPONSE, 15 NEXT, 16 ERROR, 17 CANCEL, 18 STATE_DIGEST, 19 STATE_DELTA: numbers that are taken.
+/** Calls: see `call-frames.ts` of the library that makes them. The mesh carries them on a link, and knows nothing else of them. */
+export const FRAME_REQUEST = 13;
+export const FRAME_RESPONSE = 14;
+export const FRAME_NEXT = 15;
+export const FRAME_ERROR = 16;
+export const FRAME_CANCEL = 17;
+// 18 STATE_DIGEST, 19 STATE_DELTA: numbers that are taken.
 export const FRAME_BYE = 20;
+export const FRAME_CREDIT = 21;
 
 /** Bytes before a frame's body: the length and the type. */
 export const FRAME_HEADER_BYTES = 5;
@@ -56,6 +63,8 @@ export function maxFrameLength(type: number, maxFrameBytes: number): number {
     case FRAME_PING:
     case FRAME_PONG:
     case FRAME_CONFIRM:
+    case FRAME_CANCEL:
+    case FRAME_CREDIT:
     case FRAME_BYE:
       return MAX_CONTROL_FRAME_BYTES;
     case FRAME_HELLO:

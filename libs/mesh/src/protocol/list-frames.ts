@@ -22,6 +22,9 @@ export const PROTOCOL_MAX = 1;
 export const MAX_NAME_LENGTH = 128;
 export const MAX_METADATA_BYTES = 1024;
 const MAX_HOST_LENGTH = 255;
+/** So many patterns may one node serve, of so many bytes each. */
+export const MAX_SERVED = 10_000;
+export const MAX_SERVED_KEY_BYTES = 1_024;
 /** More members than a mesh may have, by far: it bounds what a VIEW makes us remember. */
 export const MAX_VIEW_MEMBERS = 1000;
 
@@ -96,6 +99,15 @@ export interface View {
   readonly ended: readonly ViewEnded[];
 }
 
+/** What the sender answers: all of it right after the link was bound, then what changed. Frames belong together up to the last. */
+export interface Serves {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  /** It is about to leave: nothing new should be asked of it. */
+  readonly isDraining: boolean;
+  readonly isLast: boolean;
+}
+
 function structureFrame(type: number, value: unknown): Buffer {
   const body = encode(value);
   const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + body.length);
@@ -108,8 +120,34 @@ function structureFrame(type: number, value: unknown): Buffer {
 export const helloFrame = (hello: Hello): Buffer => structureFrame(FRAME_HELLO, hello);
 export const rejectFrame = (reject: Reject): Buffer => structureFrame(FRAME_REJECT, reject);
 export const viewFrame = (view: View): Buffer => structureFrame(FRAME_VIEW, view);
-/** The patterns that the sender answers; empty until there are calls. */
-export const servesFrame = (patterns: readonly string[]): Buffer => structureFrame(FRAME_SERVES, { patterns });
+/** What fits into one frame, whatever the receiver's limit, and leaves room for the rest of it. */
+const SERVES_FRAME_BYTES = MIN_FRAME_BYTES_LIMIT / 2;
+
+/** As many frames as it takes, at least one. */
+export function servesFrames(serves: Serves): readonly Buffer[] {
+  const frames: Buffer[] = [];
+  let added: string[] = [];
+  let removed: string[] = [];
+  let bytes = 0;
+  const { isDraining } = serves;
+  const seal = (isLast: boolean): void => {
+    frames.push(structureFrame(FRAME_SERVES, { added, removed, isDraining, isLast }));
+    added = [];
+    removed = [];
+    bytes = 0;
+  };
+  const put = (keys: readonly string[], into: () => string[]): void => {
+    for (const key of keys) {
+      if (bytes > SERVES_FRAME_BYTES - Buffer.byteLength(key)) seal(false);
+      bytes += Buffer.byteLength(key) + 5;
+      into().push(key);
+    }
+  };
+  put(serves.removed, () => removed);
+  put(serves.added, () => added);
+  seal(true);
+  return frames;
+}
 
 export function readHello(bytes: Buffer, start: number, end: number): Hello {
   const fields = new Fields('HELLO', decode(bytes, start, end));
@@ -182,7 +220,19 @@ export function readView(bytes: Buffer, start: number, end: number): View {
   };
 }
 
-export function readServes(bytes: Buffer, start: number, end: number): readonly string[] {
+export function readServes(bytes: Buffer, start: number, end: number): Serves {
   const fields = new Fields('SERVES', decode(bytes, start, end));
-  return fields.list('patterns', 10_000).filter((pattern): pattern is string => typeof pattern === 'string');
+  return {
+    added: readKeys(fields, 'added'),
+    removed: readKeys(fields, 'removed'),
+    isDraining: fields.flag('isDraining'),
+    isLast: fields.flag('isLast'),
+  };
+}
+
+function readKeys(fields: Fields, name: string): readonly string[] {
+  return fields.list(name, MAX_SERVED).map((key) => {
+    if (typeof key === 'string' && key !== '' && Buffer.byteLength(key) <= MAX_SERVED_KEY_BYTES) return key;
+    throw new ProtocolError(`SERVES has no valid key in '${name}'`);
+  });
 }
