@@ -1,7 +1,7 @@
 /** The scenarios of calls: one by one, many at once, and on a link that is quiet. Rows as in `scenarios.mjs`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CONTESTANTS } from './check.mjs';
-import { nestPair, pin, ROUNDS, scaled, socketPair, startNats } from './setup.mjs';
+import { clusterOf, nestPair, pin, ROUNDS, scaled, socketPair, startNats } from './setup.mjs';
 import { freePort, interleave, median, percentile, Role, stopAll } from './support.mjs';
 
 /** As many calls as a busy server has open to another one. */
@@ -11,6 +11,7 @@ const IN_FLIGHT = 64;
 async function callers(names) {
   const nats = names.some((name) => name.startsWith('nats')) ? await startNats() : undefined;
   const starters = {
+    'rookery, request': () => answering(clusterOf(2)),
     socket: () => socketPair(),
     'socket, gathered': () => socketPair({ isGathered: true }),
     'socket, TLS': () => socketPair({ isEncrypted: true }),
@@ -22,6 +23,12 @@ async function callers(names) {
   for (const name of names) if (starters[name] !== undefined) pairs.set(name, await starters[name]());
   pin(pairs);
   return pairs;
+}
+
+async function answering(cluster) {
+  const [sender, receiver] = await cluster;
+  await receiver.ask({ type: 'answer' });
+  return { sender, receiver };
 }
 
 async function natsPair(port) {

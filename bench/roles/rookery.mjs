@@ -1,4 +1,5 @@
-/** A Rookery node: echoes pings, publishes bursts, counts what arrives. Uses the installed package. */
+/** A Rookery node: echoes pings, publishes bursts, counts what arrives, answers and calls. Uses the installed package. */
+import { callCommands } from '../calling.mjs';
 import { COOKIE, importInstalled, payloadOf } from '../support.mjs';
 
 const { createMesh } = await importInstalled('rookery/mesh');
@@ -33,8 +34,19 @@ function onBurst() {
   }
 }
 
+let ticks = 0;
 let onEcho = () => undefined;
 const commands = {
+  ...callCommands({
+    call: (value) => mesh.request('ping', value),
+    emit: (value) => mesh.publish('tick', value),
+    ticks: () => ticks,
+  }),
+  answer() {
+    mesh.respond('ping', (value) => value);
+    mesh.subscribe('tick', () => ticks++);
+    process.send({ type: 'answer' });
+  },
   expect({ count }) {
     received = 0;
     expected = count;
