@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CONTESTANTS } from './check.mjs';
 import { clusterOf, nestPair, pin, ROUNDS, scaled, socketPair, startNats } from './setup.mjs';
-import { freePort, interleave, median, percentile, Role, stopAll } from './support.mjs';
+import { interleave, median, percentile, Role, stopAll } from './support.mjs';
 
 /** As many calls as a busy server has open to another one. */
 const IN_FLIGHT = 64;
@@ -11,23 +11,23 @@ const IN_FLIGHT = 64;
 async function callers(names) {
   const nats = names.some((name) => name.startsWith('nats')) ? await startNats() : undefined;
   const starters = {
-    'rookery, request': () => answering(clusterOf(2)),
+    'rookery, request': () => clusterPair('rookery'),
     socket: () => socketPair(),
     'socket, gathered': () => socketPair({ isGathered: true }),
     'socket, TLS': () => socketPair({ isEncrypted: true }),
-    'nest-tcp': async () => nestPair('TCP', await freePort()),
+    'nest-tcp': () => nestPair('TCP'),
     'nats, Nest': nats && (() => nestPair('NATS', nats)),
     nats: nats && (() => natsPair(nats)),
   };
-  const pairs = new Map();
-  for (const name of names) if (starters[name] !== undefined) pairs.set(name, await starters[name]());
+  const present = names.filter((name) => starters[name] !== undefined);
+  const pairs = new Map(await Promise.all(present.map(async (name) => [name, await starters[name]()])));
   pin(pairs);
   return pairs;
 }
 
-async function answering(cluster) {
-  const [sender, receiver] = await cluster;
-  await receiver.ask({ type: 'answer' });
+/** The second node answers, and only that one: a node that answers may ask itself. */
+async function clusterPair(role) {
+  const [sender, receiver] = await clusterOf(2, role, (i) => ({ isAnswering: i > 0 }));
   return { sender, receiver };
 }
 

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { clusterOf, nestPair, pin, ROUNDS, scaled, SCALE, socketPair, startRedis } from './setup.mjs';
-import { freePort, interleave, median, percentile, programOf, Role, stopAll } from './support.mjs';
+import { interleave, median, percentile, programOf, Role, stopAll } from './support.mjs';
 
 /** Who takes part: pairs of a sender and a receiver. */
 async function contestants() {
@@ -13,7 +13,7 @@ async function contestants() {
   if (port !== undefined) {
     pairs.set('redis', { sender: await Role.start('redis', { port }), receiver: await Role.start('redis', { port }) });
   }
-  pairs.set('nest-tcp', await nestPair('TCP', await freePort()));
+  pairs.set('nest-tcp', await nestPair('TCP'));
   return pairs;
 }
 
@@ -144,7 +144,7 @@ export async function footprint() {
   const plainIdle = await idleCpu(plain);
   await stopAll();
 
-  const apps = await clusterOf(size, 'nest-app', { isClustered: true }, options);
+  const apps = await clusterOf(size, 'nest-app', () => ({ isClustered: true }), options);
   const rss = (await Promise.all(apps.map((app) => app.ask({ type: 'memory' })))).map((answer) => answer.rss);
   // Long enough for the intervals of heartbeats to even out.
   const seconds = Math.max(10, Math.round(30 * SCALE));

@@ -26,28 +26,36 @@ export function startNats() {
 async function startServer(name, argsOf) {
   const path = programOf(name);
   if (path === undefined) return undefined;
-  const port = await freePort();
-  startProgram(path, argsOf(port));
-  for (let attempt = 0; ; attempt++) {
-    const socket = connect(port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-      return port;
-    } catch (error) {
-      if (attempt === 500) throw new Error(`${name} does not listen`, { cause: error });
+  // A port that was free a moment ago may have been taken since: the program ends then, and gets another one.
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const port = await freePort();
+    const program = startProgram(path, argsOf(port));
+    while (program.exitCode === null) {
+      if (await isListening(port)) return port;
       await delay(20);
-    } finally {
-      socket.destroy();
     }
+  }
+  throw new Error(`${name} ended at once, again and again`);
+}
+
+async function isListening(port) {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false; // Refused: not yet.
+  } finally {
+    socket.destroy();
   }
 }
 
-/** Nodes of one role that all know each other. */
-export async function clusterOf(count, role = 'rookery', settings = {}, options = {}) {
-  const seed = await freePort();
-  const start = (i) => Role.start(role, { ...settings, name: `node-${i}`, seed, port: i === 0 ? seed : 0 }, options);
-  const nodes = [await start(0)];
-  nodes.push(...(await Promise.all(Array.from({ length: count - 1 }, (_, i) => start(i + 1)))));
+/** Nodes of one role that all know each other; `settingsOf` tells what is particular to one. */
+export async function clusterOf(count, role = 'rookery', settingsOf = () => ({}), options = {}) {
+  const start = (i, seeds) => Role.start(role, { ...settingsOf(i), name: `node-${i}`, seeds }, options);
+  const nodes = [await start(0, [])];
+  const seeds = [{ host: '127.0.0.1', port: nodes[0].ready.port }];
+  nodes.push(...(await Promise.all(Array.from({ length: count - 1 }, (_, i) => start(i + 1, seeds)))));
   for (const node of nodes) while ((await node.ask({ type: 'members' })).count < count - 1) await delay(20);
   return nodes;
 }
@@ -71,8 +79,8 @@ export async function socketPair(settings = {}) {
   return { sender: await Role.start('socket', { ...settings, port: receiver.ready.port }), receiver };
 }
 
-/** A server and a client of one of Nest's transports: `TCP`, on that port, or `NATS`, by way of the server there. */
+/** A server and a client of one of Nest's transports: `TCP`, or `NATS` by way of the server at that port. */
 export async function nestPair(transport, port) {
   const receiver = await Role.start('nest-transport', { transport, port, isServer: true });
-  return { sender: await Role.start('nest-transport', { transport, port }), receiver };
+  return { sender: await Role.start('nest-transport', { transport, port: receiver.ready.port }), receiver };
 }

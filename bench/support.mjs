@@ -108,11 +108,12 @@ export function programOf(name) {
 
 const programs = new Set();
 
-/** Starts a program that the roles talk to; {@link stopAll} ends it. */
+/** Starts a program that the roles talk to; {@link stopAll} ends it. Returns its process. */
 export function startProgram(path, args) {
   const child = spawn(path, args, { stdio: 'ignore' });
   programs.add(child);
   child.once('exit', () => programs.delete(child));
+  return child;
 }
 
 /** Ends all roles, and then what they talked to. */

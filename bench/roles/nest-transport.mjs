@@ -42,12 +42,14 @@ Module({ controllers: [BenchController] })(BenchModule);
 
 const options = {
   transport: Transport[transport],
-  options: transport === 'NATS' ? { servers: `nats://127.0.0.1:${port}` } : { host: '127.0.0.1', port },
+  options: transport === 'NATS' ? { servers: `nats://127.0.0.1:${port}` } : { host: '127.0.0.1', port: port ?? 0 },
 };
 let client;
+let listensAt = port;
 if (isServer) {
   const app = await NestFactory.createMicroservice(BenchModule, { ...options, logger: ['error'] });
   await app.listen();
+  if (transport === 'TCP') listensAt = app.unwrap().address().port;
 } else {
   client = ClientProxyFactory.create(options);
   await client.connect();
@@ -90,4 +92,4 @@ const commands = {
 };
 process.on('message', (message) => void commands[message.type](message));
 process.on('disconnect', () => process.exit(0));
-process.send({ type: 'ready' });
+process.send({ type: 'ready', port: listensAt });

@@ -5,13 +5,13 @@ import { COOKIE, importInstalled, payloadOf } from '../support.mjs';
 const { createMesh } = await importInstalled('rookery/mesh');
 const { staticPeers } = await importInstalled('rookery/discovery');
 
-const { name, seed, port = 0 } = JSON.parse(process.argv[2]);
+const { name, seeds, isAnswering = false } = JSON.parse(process.argv[2]);
 const silent = { debug() {}, info() {}, warn() {}, error: console.error };
 const mesh = createMesh({
   name,
   cookie: COOKIE,
-  listen: { host: '127.0.0.1', port },
-  discovery: staticPeers([{ host: '127.0.0.1', port: seed }]),
+  listen: { host: '127.0.0.1', port: 0 },
+  discovery: staticPeers(seeds),
   logger: silent,
 });
 
@@ -35,6 +35,11 @@ function onBurst() {
 }
 
 let ticks = 0;
+if (isAnswering) {
+  mesh.respond('ping', (value) => value);
+  mesh.subscribe('tick', () => ticks++);
+}
+
 let onEcho = () => undefined;
 const commands = {
   ...callCommands({
@@ -42,11 +47,6 @@ const commands = {
     emit: (value) => mesh.publish('tick', value),
     ticks: () => ticks,
   }),
-  answer() {
-    mesh.respond('ping', (value) => value);
-    mesh.subscribe('tick', () => ticks++);
-    process.send({ type: 'answer' });
-  },
   expect({ count }) {
     received = 0;
     expected = count;
