@@ -12,6 +12,7 @@ async function callers(names) {
   const nats = names.some((name) => name.startsWith('nats')) ? await startNats() : undefined;
   const starters = {
     'rookery, request': () => clusterPair('rookery'),
+    'rookery, ClusterClient': () => clusterPair('nest-cluster'),
     socket: () => socketPair(),
     'socket, gathered': () => socketPair({ isGathered: true }),
     'socket, TLS': () => socketPair({ isEncrypted: true }),

@@ -1,7 +1,7 @@
 /** Whether a run measured what it was to measure: who is missing, whose figures are none, and who lost a message. */
 import { programOf } from './support.mjs';
 
-const CALLERS = ['rookery, request', 'nest-tcp', 'nats, Nest'];
+const CALLERS = ['rookery, request', 'rookery, ClusterClient', 'nest-tcp', 'nats, Nest'];
 const BARE = ['socket', 'socket, TLS', 'nats'];
 
 /** Who takes part in each scenario. */
