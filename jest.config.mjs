@@ -2,7 +2,7 @@
 import { faces } from './tools/layers.mjs';
 
 /** Folders of `test/` with a script of their own, `npm run test:<folder>`: they need a build, a browser, a database or root, and time. */
-export const APART = ['browser', 'endurance', 'faults', 'package', 'postgres', 'processes', 'start'];
+export const APART = ['brokers', 'browser', 'endurance', 'faults', 'package', 'postgres', 'processes', 'start'];
 
 /** @type {import('jest').Config} */
 export default {
