@@ -7,6 +7,8 @@ import { FRAME_HEADER_BYTES } from '../protocol/frame.js';
 
 /** One write at a time, of about this size: more would only sit in the socket, ahead of heartbeats. */
 const MAX_SLICE_BYTES = 256 * 1024;
+/** So much does not wait for the end of the turn: the other side may begin with it while the rest is made. */
+const INLINE_FLUSH_BYTES = 2048;
 /** Frames are put together in pieces of this size, and larger ones have a piece of their own. */
 const CHUNK_BYTES = 16 * 1024;
 /** Beyond this, answers wait where they are made: there they cost nothing yet. */
@@ -38,7 +40,8 @@ export class CallLane {
   private position = 0;
   private pieces: Buffer[] = [];
   private isFlushScheduled = false;
-  private isWriting = false;
+  /** Bytes that were handed to the link and did not reach the kernel yet. */
+  private writingBytes = 0;
   private waiters: (() => void)[] = [];
   private onEmpty: (() => void) | undefined;
 
@@ -114,7 +117,8 @@ export class CallLane {
     chunk[start + 4] = type;
     this.position = end;
     this.queuedBytes += end - start;
-    if (!this.isFlushScheduled) {
+    if (end - this.chunkStart >= INLINE_FLUSH_BYTES) this.flush();
+    else if (!this.isFlushScheduled) {
       this.isFlushScheduled = true;
       this.owner.clock.endOfTurn(this.onEndOfTurn);
     }
@@ -157,20 +161,24 @@ export class CallLane {
   };
 
   private flush(): void {
-    if (this.isWriting || this.isClosed) return;
+    if (this.isClosed) return;
     this.seal();
-    const slice = this.takeSlice();
-    if (slice.length === 0) return;
-    this.isWriting = true;
-    const bytes = slice.length === 1 ? slice[0]! : Buffer.concat(slice);
-    this.owner.write(bytes, () => {
-      this.isWriting = false;
-      this.queuedBytes -= bytes.length;
+    while (this.pieces.length > 0 && this.writingBytes < MAX_SLICE_BYTES) {
+      const slice = this.takeSlice();
+      const bytes = slice.length === 1 ? slice[0]! : Buffer.concat(slice);
+      this.writingBytes += bytes.length;
+      this.owner.write(bytes, () => this.onWritten(bytes.length));
       if (this.isClosed) return;
-      this.flush();
-      if (this.queuedBytes === 0 && this.onEmpty !== undefined) this.tellEmpty(this.onEmpty);
-      if (this.waiters.length > 0 && !this.isBusy) this.release();
-    });
+    }
+  }
+
+  private onWritten(bytes: number): void {
+    this.writingBytes -= bytes;
+    this.queuedBytes -= bytes;
+    if (this.isClosed) return;
+    this.flush();
+    if (this.queuedBytes === 0 && this.onEmpty !== undefined) this.tellEmpty(this.onEmpty);
+    if (this.waiters.length > 0 && !this.isBusy) this.release();
   }
 
   private tellEmpty(fn: () => void): void {
