@@ -34,9 +34,9 @@ afterEach(async () => {
 describe('landing', () => {
   beforeEach(async () => {
     const { store, close } = openStore({ file: folder.file('flags.db') });
-    await store.put('new-pricing', { enabled: true, description: 'three plans' });
-    await store.put('gone', { enabled: true });
-    await store.delete('gone');
+    await store.put('new-pricing', { enabled: true, description: 'three plans' }, 'test');
+    await store.put('gone', { enabled: true }, 'test');
+    await store.delete('gone', 'test');
     await close();
     landing = await runLanding({ file: folder.file('flags.db') });
   });
@@ -107,7 +107,7 @@ describe('landing', () => {
 
   it('reloads from the database after a gap, serving what it has meanwhile', async () => {
     const { store, close } = openStore({ file: folder.file('flags.db') });
-    await store.put('new-pricing', { enabled: false }); // and no event of it arrives
+    await store.put('new-pricing', { enabled: false }, 'test'); // and no event of it arrives
     await close();
     landing.flags.onGap({ from: member('api-1'), reason: 'window', missed: 1 });
     expect(landing.flags.status()).toMatchObject({ stale: true });
@@ -203,7 +203,7 @@ describe('landing without its database', () => {
     const stream = await openStream();
     await stream.heard(({ data }) => data.includes('may be out of date'));
     const { store, close } = openStore({ file });
-    await store.put('new-pricing', { enabled: true });
+    await store.put('new-pricing', { enabled: true }, 'test');
     await close();
     await stream.heard(({ data }) => data.includes('Most offices'));
     expect((await request(landing.url).get('/flags')).body).toMatchObject({ stale: false });

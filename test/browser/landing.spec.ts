@@ -21,7 +21,7 @@ describeWithBrowser('the landing page in a browser', () => {
   beforeEach(async () => {
     folder = temporaryFolder();
     const { store, close } = openStore({ file: folder.file('flags.db') });
-    await store.put('promo-banner', { enabled: false });
+    await store.put('promo-banner', { enabled: false }, 'test');
     await close();
     landing = await runLanding({ file: folder.file('flags.db') });
     page = await browser.newPage();
