@@ -266,7 +266,7 @@ describe('ending', () => {
       throw error;
     });
     await expect(listening).rejects.toMatchObject({ code: 'EADDRINUSE' });
-    expect(cluster.calls.slice(-2)).toEqual(['ready', 'leave']);
+    expect(cluster.calls.slice(-3)).toEqual(['ready', 'drainCalls', 'leave']);
     await first.close();
   });
 

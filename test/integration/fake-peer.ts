@@ -50,7 +50,8 @@ export function publicationOf(topic: string, payload: Buffer): Buffer {
   return frame(FRAME_PUBLICATION, Buffer.concat([head, Buffer.from(topic), payload]));
 }
 
-export const serves = (): Buffer => frame(FRAME_SERVES, encode({ added: [], removed: [], isDraining: false, isLast: true }));
+export const serves = (): Buffer =>
+  frame(FRAME_SERVES, encode({ added: [], removed: [], isDraining: false, isLast: true }));
 
 /** Frames of `from` for `to`, to be carried by somebody else. */
 export function relay(to: string, from: string, start: number, ...frames: readonly Buffer[]): Buffer {

@@ -13,8 +13,10 @@ import { ClusterOptionsError } from 'rookery/mesh';
 import { Cluster } from './cluster.js';
 import { ClusterExplorer } from './events/cluster.explorer.js';
 import { HttpDeadline } from './http-deadline.js';
+import { ClusterServer } from './microservice/cluster-server.js';
+import { presenceOf } from './microservice/cluster-transport.js';
 
-/** With the 3 s that leaving may take, an application is gone within 10 s. */
+/** For running calls and the HTTP server together. With the 3 s that leaving may take, an application is gone within 10 s. */
 const HTTP_GRACE_MS = 7_000;
 
 /**
@@ -31,7 +33,9 @@ export type ClusterPhase = 'idle' | 'joining' | 'joined' | 'draining' | 'left';
  * Being global, the module comes first when the application starts and last when it ends: what others publish in their
  * own shutdown hooks is sent, too.
  *
- * What keeps the HTTP server from closing, such as an open event stream, holds that up for {@link httpGraceMs} at most.
+ * In between, in `beforeApplicationShutdown`, no new calls are taken (callers go elsewhere by themselves), and those that run
+ * are answered. They, and what keeps the HTTP server from closing, such as an open event stream, hold the goodbye up for
+ * {@link httpGraceMs} at most.
  */
 @Injectable()
 export class ClusterLifecycle
@@ -44,12 +48,13 @@ export class ClusterLifecycle
   constructor(
     private readonly cluster: Cluster,
     private readonly explorer: ClusterExplorer,
+    private readonly server: ClusterServer,
     @Optional() private readonly host?: HttpAdapterHost,
   ) {}
 
   /**
-   * How long the HTTP server may take to close, in milliseconds: then connections that are still open are cut, so that the
-   * goodbye is said. Set it before the application ends. @default 7000
+   * How long running calls and then the HTTP server may take to end, in milliseconds from the moment when the node begins to
+   * drain: then connections that are still open are cut, so that the goodbye is said. Set it before the application ends. @default 7000
    * @throws ClusterOptionsError for a time that no timer can keep
    */
   get httpGraceMs(): number {
@@ -76,26 +81,32 @@ export class ClusterLifecycle
     this.explorer.subscribe();
     this.current = 'joining';
     try {
+      // So that the first word of this node names what it serves. What is registered later, `listen` serves.
+      this.server.serve();
       await this.cluster.start();
       await this.cluster.ready();
     } catch (error) {
       this.current = 'idle';
+      this.server.close();
       this.explorer.release();
       throw error;
     }
     this.current = 'joined';
+    presenceOf(this.cluster).next('connected');
   }
 
-  beforeApplicationShutdown(): void {
+  async beforeApplicationShutdown(): Promise<void> {
     if (this.current !== 'joined') return;
     this.current = 'draining';
     this.deadline = HttpDeadline.set(this.host?.httpAdapter?.getHttpServer(), this.graceMs);
+    await this.cluster.drainCalls(this.graceMs);
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.deadline?.cancel();
     // An application that was only created, or failed to start, has nothing to say goodbye for.
     if (this.current === 'idle' || this.current === 'left') return this.explorer.release();
+    presenceOf(this.cluster).next('disconnected');
     await this.cluster.leave();
     this.current = 'left';
     this.explorer.release();

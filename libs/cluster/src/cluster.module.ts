@@ -7,6 +7,8 @@ import { type ASYNC_OPTIONS_TYPE, type ClusterOptions, ConfigurableModuleClass }
 import { Cluster } from './cluster.js';
 import { ClusterExplorer } from './events/cluster.explorer.js';
 import { HandlerPipeline } from './events/handler-pipeline.js';
+import { ClusterClient } from './microservice/cluster-client.js';
+import { ClusterServer } from './microservice/cluster-server.js';
 
 /**
  * Makes the application a node of a cluster. Import it once, in the root module; it is global.
@@ -31,8 +33,16 @@ import { HandlerPipeline } from './events/handler-pipeline.js';
 @Global()
 @Module({
   imports: [DiscoveryModule],
-  providers: [Cluster, ClusterLifecycle, ClusterExplorer, HandlerPipeline],
-  exports: [Cluster, ClusterLifecycle],
+  providers: [
+    Cluster,
+    ClusterLifecycle,
+    ClusterExplorer,
+    HandlerPipeline,
+    ClusterServer,
+    // Not by Nest itself: ClientsModule makes the same class with options alone.
+    { provide: ClusterClient, useFactory: (cluster: Cluster) => new ClusterClient({ cluster }), inject: [Cluster] },
+  ],
+  exports: [Cluster, ClusterLifecycle, ClusterServer, ClusterClient],
 })
 export class ClusterModule extends ConfigurableModuleClass {
   /**

@@ -4,10 +4,11 @@ import { MeshNode, type NodeEnvironment } from 'rookery/mesh';
 import { CLUSTER_OPTIONS, type ClusterOptions } from './cluster.options.js';
 import { CLUSTER_ENVIRONMENT } from './cluster.tokens.js';
 import type { ClusterEventMap } from './events/cluster-event-map.js';
+import type { ClusterCallMap } from './microservice/cluster-call-map.js';
 import { nestLogger } from './nest-logger.js';
 
 /**
- * This application's node of the cluster: publish, subscribe, members, freshness. `ClusterModule` starts it when the
+ * This application's node of the cluster: publish, subscribe, call, members, freshness. `ClusterModule` starts it when the
  * application starts, and leaves when it ends.
  *
  * @example
@@ -18,7 +19,7 @@ import { nestLogger } from './nest-logger.js';
  * }
  */
 @Injectable()
-export class Cluster extends MeshNode<ClusterEventMap> {
+export class Cluster extends MeshNode<ClusterEventMap, ClusterCallMap> {
   /**
    * @throws ClusterOptionsError naming every problem of the options
    */

@@ -7,7 +7,8 @@
  * `CLUSTER_UNGUARDED_OVERRIDE`: an overriding handler lost the guards of the method it overrides.
  * `CLUSTER_ENHANCER_MISSING`: Nest never made a guard, pipe, interceptor or filter that a handler names.
  * `CLUSTER_IMPORTED_TWICE`: more than one cluster in one application. `CLUSTER_NOT_BOUND`: a `@ClusterBroadcast` method
- * of an instance that knows no cluster. `CLUSTER_SHARED_INSTANCE`: one instance in two applications.
+ * of an instance that knows no cluster, or a `ClusterClient` that knows none. `CLUSTER_SHARED_INSTANCE`: one instance in two
+ * applications.
  * `CLUSTER_INVALID_RESULT`: what a `@ClusterBroadcast` method returned cannot be
  * announced that way. `CLUSTER_DATA_SOURCE_NOT_READY`: not initialized yet.
  * `CLUSTER_AFTER_COMMIT`: the transaction is committed, but not everything held for it could be

@@ -19,6 +19,17 @@ export type { ClusterRequest } from './events/handler-pipeline.js';
 export { type ClusterEventHandlerDecorator, OnClusterEvent } from './events/on-cluster-event.decorator.js';
 export { type ClusterGapHandlerDecorator, OnClusterGap } from './events/on-cluster-gap.decorator.js';
 export { type MemberHandlerDecorator, OnMember } from './events/on-member.decorator.js';
+export type { ClusterClientOptions } from './microservice/client-options.js';
+// As a whole, for the same reason.
+export * from './microservice/cluster-call-map.js';
+export { ClusterClient } from './microservice/cluster-client.js';
+export { ClusterContext, type ClusterContextArgs } from './microservice/cluster-context.js';
+export { ClusterServer } from './microservice/cluster-server.js';
+export {
+  CLUSTER_TRANSPORT,
+  type ClusterStatus,
+  type ClusterTransportEvents,
+} from './microservice/cluster-transport.js';
 
 export { dns, kubernetesDns, local, staticPeers } from 'rookery/discovery';
 export type {
@@ -30,8 +41,13 @@ export type {
   LocalOptions,
   PeerAddress,
 } from 'rookery/discovery';
-export { ClusterError, ClusterOptionsError, freshnessKind } from 'rookery/mesh';
+export { CallClient, ClusterCallError, ClusterError, ClusterOptionsError, freshnessKind } from 'rookery/mesh';
 export type {
+  CallContext,
+  CallErrorCode,
+  CallHandler,
+  CallOptions,
+  CallOutcome,
   ClusterErrorCode,
   ConfirmedPublication,
   DialStats,
@@ -52,7 +68,11 @@ export type {
   MeshOptions,
   MeshStats,
   NodeEvents,
+  PatternOf,
   PayloadOf,
+  RequestOf,
+  ResponseOf,
+  Route,
   SubscribeOptions,
   TopicOf,
 } from 'rookery/mesh';

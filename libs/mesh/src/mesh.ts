@@ -737,6 +737,7 @@ export class Mesh implements LinkOwner {
       clock: this.clock,
       member: () => peer.member,
       maxFrameBytes: link.hello.maxFrameBytes,
+      isStuck: () => link.isStuck,
       write: (bytes, onWritten) => link.write(bytes, onWritten),
     }));
   }

@@ -1,5 +1,5 @@
 /** Calls with the same choices each time, typed by a map of patterns. */
-import type { CallOptions, CallOutcome, Rpc } from '@rookery/rpc';
+import { type CallOptions, type CallOutcome, checkCallOptions, type Rpc } from '@rookery/rpc';
 import type { PatternOf, RequestOf, ResponseOf } from './node-calls.js';
 
 /**
@@ -11,6 +11,7 @@ import type { PatternOf, RequestOf, ResponseOf } from './node-calls.js';
  * `CLUSTER_LEFT`, and ClusterOptionsError for options that cannot be.
  */
 export class CallClient<Calls extends object = Record<never, never>> {
+  /** @internal Made by `client(...)`, which has checked `defaults`. */
   constructor(
     private readonly rpc: Rpc,
     private readonly defaults: CallOptions,
@@ -22,17 +23,25 @@ export class CallClient<Calls extends object = Record<never, never>> {
     data: RequestOf<Calls, P>,
     options?: CallOptions,
   ): Promise<ResponseOf<Calls, P>> {
-    return this.rpc.request(pattern, data, this.merged(options)) as Promise<ResponseOf<Calls, P>>;
+    let merged: CallOptions;
+    try {
+      merged = this.merged(options);
+    } catch (error: unknown) {
+      // Not an async function: that would cost every call a few turns.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a ClusterOptionsError
+      return Promise.reject(error);
+    }
+    return this.rpc.request(pattern, data, merged) as Promise<ResponseOf<Calls, P>>;
   }
 
   /** Asks every member that serves the pattern and that the options allow; one outcome for each, failures included. */
-  requestAll<P extends PatternOf<Calls>>(
+  async requestAll<P extends PatternOf<Calls>>(
     pattern: P,
     data: RequestOf<Calls, P>,
     options?: CallOptions,
   ): Promise<readonly CallOutcome<ResponseOf<Calls, P>>[]> {
-    const outcomes = this.rpc.requestAll(pattern, data, this.merged(options));
-    return outcomes as Promise<readonly CallOutcome<ResponseOf<Calls, P>>[]>;
+    const outcomes = await this.rpc.requestAll(pattern, data, this.merged(options));
+    return outcomes as readonly CallOutcome<ResponseOf<Calls, P>>[];
   }
 
   /**
@@ -48,6 +57,8 @@ export class CallClient<Calls extends object = Record<never, never>> {
   }
 
   private merged(options: CallOptions | undefined): CallOptions {
-    return options === undefined ? this.defaults : { ...this.defaults, ...options };
+    if (options === undefined) return this.defaults;
+    checkCallOptions(options);
+    return { ...this.defaults, ...options };
   }
 }

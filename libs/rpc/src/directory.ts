@@ -79,6 +79,7 @@ export class Directory {
   choose(key: string, route: Route, tried: readonly Server[] | undefined): Server | NoServer {
     const matching = this.matching(key, route);
     let chosen: Server | undefined;
+    let stuck: Server | undefined;
     let isAnyDraining = false;
     let isAnyFull = false;
     // Whoever is found first among equals is another one each time.
@@ -88,11 +89,12 @@ export class Directory {
       if (tried?.includes(server) === true) continue;
       if (server.isDraining) isAnyDraining = true;
       else if (server.lane.isFull) isAnyFull = true;
+      else if (server.lane.isStuck) stuck = server;
       else if (route.prefer === 'local' && server.isSelf) return server;
       else if (chosen === undefined || isBetter(server, chosen, route.key)) chosen = server;
     }
     if (this.turn > 2 ** 30) this.turn = 0;
-    return chosen ?? (isAnyFull ? 'full' : isAnyDraining ? 'draining' : 'none');
+    return chosen ?? stuck ?? (isAnyFull ? 'full' : isAnyDraining ? 'draining' : 'none');
   }
 
   private unlist(key: string, server: Server): void {

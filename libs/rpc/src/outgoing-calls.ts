@@ -6,9 +6,11 @@ import {
   FRAME_CANCEL,
   FRAME_CREDIT,
   FRAME_ERROR,
+  FRAME_HEADER_BYTES,
   FRAME_NEXT,
   FRAME_REQUEST,
   type Member,
+  ProtocolError,
   VarintReader,
 } from '@rookery/mesh';
 import { type Clock, describeError, printable, type Timer } from '@rookery/runtime';
@@ -136,6 +138,8 @@ class OutgoingCall implements OpenCall {
   private tried: Server[] | undefined;
   private isOver = false;
   private hasAnswered = false;
+  /** Bytes of a stream that were not taken yet. */
+  private unreadBytes = 0;
   /** Bytes of a stream that were taken and not granted anew. */
   private consumedBytes = 0;
 
@@ -181,6 +185,7 @@ class OutgoingCall implements OpenCall {
 
   /** The observer is done with `bytes` of a stream that it takes at its own pace. */
   grant(bytes: number): void {
+    this.unreadBytes -= bytes;
     this.consumedBytes += bytes;
     if (this.isOver || this.server === undefined || this.consumedBytes < STREAM_WINDOW_BYTES / 2) return;
     this.server.lane.send(FRAME_CREDIT, head, numbersHead(this.id, this.consumedBytes), false);
@@ -201,6 +206,9 @@ class OutgoingCall implements OpenCall {
     const { member, observer } = this;
     let value: unknown;
     const hasValue = start < end;
+    if (isNext && (!hasValue || this.unreadBytes >= STREAM_WINDOW_BYTES)) {
+      throw new ProtocolError(hasValue ? 'a stream beyond what was granted' : 'a value of a stream that is none');
+    }
     try {
       if (hasValue) value = decode(bytes, start, end);
     } catch (error) {
@@ -211,10 +219,15 @@ class OutgoingCall implements OpenCall {
       );
     }
     this.noteAnswered();
-    if (!isNext) this.finish();
-    if (hasValue) observer.next(value, member!, isNext ? end - frameStart : 0);
-    if (!isNext) observer.complete();
-    else if (observer.isPulling !== true) this.grant(end - frameStart);
+    if (!isNext) {
+      this.finish();
+      if (hasValue) observer.next(value, member!, 0);
+      return observer.complete();
+    }
+    const frameBytes = FRAME_HEADER_BYTES + end - frameStart;
+    this.unreadBytes += frameBytes;
+    observer.next(value, member!, frameBytes);
+    if (observer.isPulling !== true) this.grant(frameBytes);
   }
 
   onError(code: (typeof WIRE_CODES)[number], bytes: Buffer, start: number, end: number): void {

@@ -25,7 +25,6 @@ import type {
 import { numbersHead, head } from './call-frames.js';
 import { Directory } from './directory.js';
 import { ClusterCallError } from './errors.js';
-import { checkCallOptions } from './call-options.js';
 import { IncomingCalls } from './incoming-calls.js';
 import { OutgoingCalls } from './outgoing-calls.js';
 import { responderOf } from './responder.js';
@@ -87,7 +86,6 @@ export class Rpc implements CallSink {
   request(pattern: string, data: unknown, options: CallOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       checkCallPattern(pattern);
-      checkCallOptions(options);
       const { signal } = options;
       signal?.throwIfAborted();
       let value: unknown;
@@ -128,7 +126,6 @@ export class Rpc implements CallSink {
 
   stream(pattern: string, data: unknown, options: CallOptions = {}): AsyncIterable<unknown> {
     checkCallPattern(pattern);
-    checkCallOptions(options);
     return { [Symbol.asyncIterator]: () => new CallStream(this.outgoing, pattern, data, options) };
   }
 
@@ -235,6 +232,7 @@ export class Rpc implements CallSink {
       clock,
       maxFrameBytes,
       member: () => this.mesh.self,
+      isStuck: () => false,
       write: (bytes, onWritten) => {
         clock.afterPoll(() => {
           if (this.ownLane.isClosed) return;

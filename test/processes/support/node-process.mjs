@@ -113,6 +113,7 @@ const commands = {
       stampsHeard++;
       latencies.push(wallMs() - at);
     });
+    commands.prepare?.(mesh);
     await mesh.start();
     const listeningAt = wallMs();
     send({ event: 'listening' });

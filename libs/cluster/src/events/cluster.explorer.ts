@@ -4,6 +4,8 @@ import { DiscoveryService } from '@nestjs/core';
 import type { Gap, MemberEvent, SubscribeOptions } from 'rookery/mesh';
 import { Cluster } from '../cluster.js';
 import { ClusterUsageError } from '../errors.js';
+import { clientsOf } from '../microservice/client-discovery.js';
+import type { ClusterClient } from '../microservice/cluster-client.js';
 import { bindCluster, unbindCluster, wantsCluster } from './cluster-binding.js';
 import { findHosts, type HandlerHost } from './handler-hosts.js';
 import { type HandlerMark, type MarkedMethod, markedMethods } from './handler-marks.js';
@@ -12,6 +14,7 @@ import { HandlerPipeline } from './handler-pipeline.js';
 @Injectable()
 export class ClusterExplorer {
   private readonly bound: object[] = [];
+  private readonly clients: ClusterClient[] = [];
   private unsubscribers: (() => void)[] = [];
 
   constructor(
@@ -22,14 +25,16 @@ export class ClusterExplorer {
 
   /**
    * Gives the cluster to the `@ClusterBroadcast` methods of instances that Nest could not inject into, because a factory
-   * or the application made them.
+   * or the application made them, and to the clients of `ClientsModule` and `@Client`.
    *
    * @throws ClusterUsageError `CLUSTER_IMPORTED_TWICE`, `CLUSTER_SHARED_INSTANCE`
    */
   bind(): void {
     this.assertOnlyOne();
     for (const { instance, wrapper } of findHosts(this.discovery)) {
-      if (instance === undefined || !wrapper.isNotMetatype || !wantsCluster(instance)) continue;
+      if (instance === undefined) continue;
+      for (const client of clientsOf(instance, wrapper.isNotMetatype)) this.bindClient(client);
+      if (!wrapper.isNotMetatype || !wantsCluster(instance)) continue;
       bindCluster(instance, this.cluster);
       this.bound.push(instance);
     }
@@ -52,6 +57,12 @@ export class ClusterExplorer {
     for (const unsubscribe of this.unsubscribers) unsubscribe();
     this.unsubscribers = [];
     for (const instance of this.bound.splice(0)) unbindCluster(instance);
+    for (const client of this.clients.splice(0)) client.unbind();
+  }
+
+  private bindClient(client: ClusterClient): void {
+    if (!client.bindTo(this.cluster)) return;
+    this.clients.push(client);
   }
 
   private subscribeTo(mark: HandlerMark, host: HandlerHost, method: MarkedMethod): () => void {

@@ -22,6 +22,8 @@ export interface LaneOwner {
   member(): Member;
   /** The largest frame that the peer takes. */
   readonly maxFrameBytes: number;
+  /** Whether what is sent seems not to arrive at the moment. */
+  isStuck(): boolean;
   /** Hands bytes to the link; `onWritten` follows when the kernel has them. */
   write(bytes: Buffer, onWritten: () => void): void;
 }
@@ -44,6 +46,11 @@ export class CallLane {
 
   get member(): Member {
     return this.owner.member();
+  }
+
+  /** Whether what is sent seems not to arrive at the moment: whoever has a choice asks somebody else. */
+  get isStuck(): boolean {
+    return this.owner.isStuck();
   }
 
   /** Whether what is not urgent should wait. */

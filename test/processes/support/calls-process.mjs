@@ -1,0 +1,97 @@
+/** A node that answers calls, and makes them: what a suite wants to know of either side comes back over IPC. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { commands, mesh, wallMs } from './node-process.mjs';
+
+let begun = 0;
+let made = 0;
+let endedAt = 0;
+let stopLoop = () => undefined;
+
+/** What a call came to: its answer, or its code, and when. */
+async function outcome(promise) {
+  const askedAt = wallMs();
+  try {
+    return { value: await promise, askedAt, at: wallMs() };
+  } catch (error) {
+    return { code: error.code ?? String(error), message: error.message, askedAt, at: wallMs() };
+  }
+}
+
+/** Registered before the node starts, so that it is known with its first frame. */
+commands.prepare = (node) => {
+  const { name } = node.self;
+  if (!name.startsWith('server')) return;
+  node.respond('work', async ({ n, ms }) => {
+    begun++;
+    if (ms > 0) await delay(ms);
+    return { n, by: name };
+  });
+  node.respond('hang', (_data, { signal }) => {
+    begun++;
+    return new Promise((resolve) => signal.addEventListener('abort', () => resolve((endedAt = wallMs()))));
+  });
+  node.respond('flood', async function* ({ count, bytes }) {
+    const text = 'x'.repeat(bytes);
+    try {
+      for (made = 0; made < count; made++) yield { n: made + 1, text };
+    } finally {
+      endedAt = wallMs();
+    }
+  });
+};
+
+Object.assign(commands, {
+  call: ({ pattern, data, options }) => outcome(mesh.request(pattern, data, options)),
+
+  /** So many at once; answers when all are over. */
+  calls: ({ pattern, count, data, options }) =>
+    Promise.all(Array.from({ length: count }, (_, n) => outcome(mesh.request(pattern, { ...data, n }, options)))),
+
+  /** Calls at a rate, until `stopCalls`, which tells what became of them. */
+  callLoop({ perSecond, ms }) {
+    const result = { ok: 0, wrong: 0, codes: {}, by: {}, longestMs: 0 };
+    const open = new Set();
+    let isRunning = true;
+    let n = 0;
+    const one = async (number) => {
+      const { value, code, askedAt, at } = await outcome(mesh.request('work', { n: number, ms }));
+      result.longestMs = Math.max(result.longestMs, at - askedAt);
+      if (code !== undefined) result.codes[code] = (result.codes[code] ?? 0) + 1;
+      else if (value.n !== number) result.wrong++;
+      else {
+        result.ok++;
+        result.by[value.by] = (result.by[value.by] ?? 0) + 1;
+      }
+    };
+    const done = (async () => {
+      const startedAt = wallMs();
+      while (isRunning) {
+        // By the clock: a timer is late now and then, and the rate must not fall for it.
+        while (n < ((wallMs() - startedAt) * perSecond) / 1_000) {
+          const call = one(++n).finally(() => open.delete(call));
+          open.add(call);
+        }
+        await delay(2);
+      }
+      await Promise.all(open);
+    })();
+    stopLoop = async () => {
+      isRunning = false;
+      await done;
+      return { ...result, asked: n };
+    };
+  },
+  stopCalls: () => stopLoop(),
+  madeCalls: () => ({ begun, made, endedAt }),
+
+  /** Reads `count` values of a stream, one every `everyMs`, then goes; tells when. */
+  async readStream({ pattern, data, count, everyMs }) {
+    let read = 0;
+    for await (const { n } of mesh.requestStream(pattern, data)) {
+      if (n !== ++read) return { error: `${n} after ${read - 1}` };
+      if (read === count) break;
+      if (everyMs > 0) await delay(everyMs);
+    }
+    return { read, leftAt: wallMs() };
+  },
+});
