@@ -20,9 +20,10 @@ export function showCalls({ replicas }) {
   );
 }
 
-function updateCall(element, { pattern, answeredBy, tookMs, error }) {
-  const who = answeredBy ?? 'nobody';
-  const detail =
-    error === null ? `answered by ${answeredBy ?? 'an api'} in ${tookMs} ms` : `${error}: asked ${who}, ${tookMs} ms`;
-  updateEntry(element, { tone: error === null ? 'good' : 'bad', title: pattern, detail });
+function updateCall(element, { pattern, member, tookMs, error }) {
+  const [tone, detail] =
+    error === null
+      ? ['good', `answered by ${member ?? 'an api'} in ${tookMs} ms`]
+      : ['bad', `${error} after ${tookMs} ms, ${member === null ? 'nobody could be asked' : `asked ${member}`}`];
+  updateEntry(element, { tone, title: pattern, detail });
 }

@@ -9,7 +9,7 @@ const cluster = {
 };
 const flag = { key: 'a', enabled: true, version: 2, description: '', updatedAt: 'x' };
 const flags = { flags: [flag], stale: false, reasons: [], loadedAt: 'x' };
-const call = { id: 1, at: 2, pattern: 'pricing.quote', answeredBy: 'api-1', tookMs: 1.2, error: null };
+const call = { id: 1, at: 2, pattern: 'pricing.quote', member: 'api-1', tookMs: 1.2, error: null };
 const ok = (body: unknown) => ({ status: 200, body });
 
 describe('readObservation', () => {

@@ -29,8 +29,8 @@ export interface SeenCall {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
   readonly pattern: string;
-  /** The name of the replica that answered or refused; null when nobody did. */
-  readonly answeredBy: string | null;
+  /** The name of the replica that answered or, with an error, that was asked last; null when nobody could be asked. */
+  readonly member: string | null;
   readonly tookMs: number;
   /** A stable code; null for a call that was answered. */
   readonly error: string | null;
@@ -93,11 +93,11 @@ function readFlags({ status, body }: JsonAnswer): HeldFlags {
 function readCalls({ status, body }: JsonAnswer): readonly SeenCall[] {
   const { calls } = Object(body) as { calls?: readonly SeenCall[] };
   if (status !== 200 || !Array.isArray(calls)) return [];
-  return calls.map(({ id, at, pattern, answeredBy, tookMs, error }: SeenCall) => ({
+  return calls.map(({ id, at, pattern, member, tookMs, error }: SeenCall) => ({
     id,
     at,
     pattern,
-    answeredBy,
+    member,
     tookMs,
     error,
   }));

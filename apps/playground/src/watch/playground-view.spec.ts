@@ -124,7 +124,7 @@ describe('the flags of the view', () => {
 });
 
 describe('the calls of the view', () => {
-  const call = (id: number) => ({ id, at: id, pattern: 'p', answeredBy: 'api-1', tookMs: 1, error: null });
+  const call = (id: number) => ({ id, at: id, pattern: 'p', member: 'api-1', tookMs: 1, error: null });
 
   it('are the newest of each replica', () => {
     const calls = Array.from({ length: 20 }, (_, i) => call(20 - i));
