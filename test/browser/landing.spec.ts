@@ -55,6 +55,24 @@ describeWithBrowser('the landing page in a browser', () => {
     expect(complaints).toEqual([]);
   }, 30_000);
 
+  it('shows the price in the way that the flag says, without asking again, and asks for another number of people', async () => {
+    await page.getByText('Your own price cannot be calculated now').waitFor(); // nobody answers yet
+    const asked: unknown[] = [];
+    landing.cluster.answers.set('pricing.quote', (data) => {
+      asked.push(data);
+      const { people } = data as { people: number };
+      return { people, bags: { count: 4, cents: 9_600 }, plan: { name: 'Team', cents: 8_900 }, answeredBy: 'api-1' };
+    });
+    await page.getByLabel('How many are you?').selectOption('60');
+    await page.getByText('Calculated by api-1').waitFor();
+    await page.getByText('€96.00 a month').waitFor({ state: 'visible' });
+    landing.flags.onFlagChanged(changed('new-pricing', 1));
+    await page.getByText('€89.00 a month').waitFor({ state: 'visible' });
+    expect(await page.getByText('€96.00 a month').isVisible()).toBe(false);
+    expect(asked).toEqual([{ people: 60 }]);
+    expect(complaints).toEqual([]);
+  }, 30_000);
+
   it('turns dark when the flag says so', async () => {
     const background = () => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
     expect(await background()).toBe('rgb(255, 250, 244)');
