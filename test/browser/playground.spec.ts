@@ -82,7 +82,7 @@ describeWithBrowser('the playground in a browser', () => {
       const calls = page.locator('#calls > [data-key="landing-2"] li');
       await calls
         .filter({ hasText: 'pricing.quote' })
-        .filter({ hasText: /answered by api-\d in [\d.]+ ms/ })
+        .filter({ hasText: /api-\d answered in [\d.]+ ms/ })
         .first()
         .waitFor();
       const before = await calls.count();

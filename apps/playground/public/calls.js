@@ -23,7 +23,7 @@ export function showCalls({ replicas }) {
 function updateCall(element, { pattern, member, tookMs, error }) {
   const [tone, detail] =
     error === null
-      ? ['good', `answered by ${member ?? 'an api'} in ${tookMs} ms`]
+      ? ['good', `${member ?? 'an api'} answered in ${tookMs} ms`]
       : ['bad', `${error} after ${tookMs} ms, ${member === null ? 'nobody could be asked' : `asked ${member}`}`];
   updateEntry(element, { tone, title: pattern, detail });
 }

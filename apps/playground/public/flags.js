@@ -75,7 +75,7 @@ function createRow({ key }) {
     make(
       'th',
       { scope: 'row' },
-      make('div', {}, toggle, make('span', {}, make('b', {}, key), make('small'), createHistoryLink(key))),
+      make('div', {}, toggle, make('span', {}, make('b', {}, key), createHistoryLink(key), make('small'))),
     ),
   );
 }

@@ -73,7 +73,7 @@ export interface PlaygroundView {
 
 const MAX_FLAGS = 60;
 /** Of one replica; it remembers a few more. */
-const MAX_CALLS = 8;
+const MAX_CALLS = 6;
 
 export function playgroundView(watched: readonly Watched[], activity: readonly Activity[]): PlaygroundView {
   const keys = [
