@@ -1,10 +1,14 @@
 /** The bytes that docs/protocol.md shows are those that the sources write. */
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
+import { systemClock } from '@rookery/runtime';
 import { PublicationLog } from '../../libs/mesh/src/log/publication-log.js';
 import { byeFrame, gapFrame, heartbeatFrame, startFrame } from '../../libs/mesh/src/protocol/control-frames.js';
 import * as frames from '../../libs/mesh/src/protocol/frame.js';
+import { CallLane } from '../../libs/mesh/src/link/call-lane.js';
 import { relayPrefix } from '../../libs/mesh/src/protocol/relay-frame.js';
+
+import { head, requestHead } from '../../libs/rpc/src/call-frames.js';
 
 const paper = readFileSync('docs/protocol.md', 'utf8');
 /** As one line of pairs: the paper breaks and spaces them for its readers. */
@@ -28,6 +32,21 @@ function firstFrame(topic: string, payload: unknown, wallNow: number): Buffer {
   return slice.bytes;
 }
 
+/** What a lane hands to its link. */
+function requestFrame(id: number, timeoutMs: number, key: string, data: unknown): Buffer {
+  let written: Buffer = Buffer.alloc(0);
+  const member = { name: 'x', incarnation: '', status: 'up', address: { host: '', port: 0 }, metadata: {} } as const;
+  const lane = new CallLane({
+    clock: { ...systemClock, endOfTurn: (fn) => fn() },
+    member: () => member,
+    maxFrameBytes: 65_536,
+    isStuck: () => false,
+    write: (bytes) => (written = bytes),
+  });
+  lane.send(frames.FRAME_REQUEST, head, requestHead(id, timeoutMs, false, Buffer.from(key), undefined), true, data);
+  return written;
+}
+
 function relayFrame(to: string, from: string, start: number, carried: readonly Buffer[]): Buffer {
   const inside = Buffer.concat(carried);
   return Buffer.concat([relayPrefix(to, from, start, inside.length), inside]);
@@ -44,6 +63,7 @@ describe('docs/protocol.md', () => {
       gapFrame(300, 'window', 42),
       heartbeatFrame(frames.FRAME_PING, { id: 1, ...beat }),
       byeFrame(300, 0),
+      requestFrame(1, 5_000, '?sum', 7),
       relayFrame('3efc21497ba0b885', '38b9efbc6295d4fc', 301, [pong, startFrame(301)]),
     ]) {
       expect(shown).toContain(hex(bytes));

@@ -6,7 +6,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Project } from './support/project.js';
 
-const PEERS = ['@nestjs/common', '@nestjs/core', '@nestjs/microservices', 'reflect-metadata', 'rxjs', 'typeorm'];
+const PEERS = [
+  '@nestjs/common',
+  '@nestjs/core',
+  '@nestjs/microservices',
+  '@opentelemetry/api',
+  'reflect-metadata',
+  'rxjs',
+  'typeorm',
+];
 const WITHOUT_NEST = ['rookery/mesh', 'rookery/discovery'];
 
 let bare: Project;
@@ -41,7 +49,14 @@ describe('the installed package', () => {
 
   it('has the faces that the sources have', () => {
     expect(subpaths.sort()).toEqual(
-      ['rookery', 'rookery/dashboard', 'rookery/discovery', 'rookery/mesh', 'rookery/typeorm'].sort(),
+      [
+        'rookery',
+        'rookery/dashboard',
+        'rookery/discovery',
+        'rookery/mesh',
+        'rookery/opentelemetry',
+        'rookery/typeorm',
+      ].sort(),
     );
   });
 

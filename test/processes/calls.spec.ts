@@ -1,9 +1,17 @@
 /** Calls between processes: what a caller is told when the member that it asked dies, leaves, is slow, or is not needed any more. */
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { CutProxy } from './support/cut-proxy.js';
 import { freePort, joined, NodeProcess, seed, until, wallMs } from './support/node-process.js';
+import { randomFrom } from './support/random.js';
 
-afterEach(() => NodeProcess.endAll());
+let proxies: CutProxy[] = [];
+afterEach(async () => {
+  await NodeProcess.endAll();
+  for (const proxy of proxies) proxy.close();
+  proxies = [];
+});
 
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const script = 'test/processes/support/calls-process.mjs';
 
 interface Outcome {
@@ -30,6 +38,8 @@ interface LoopResult {
   readonly codes: Readonly<Record<string, number>>;
   readonly by: Readonly<Record<string, number>>;
   readonly longestMs: number;
+  /** The numbers of those that failed with `NO_PEER`. */
+  readonly refused: readonly number[];
 }
 
 async function start(name: string, port: number, own = 0): Promise<NodeProcess> {
@@ -124,6 +134,45 @@ describe('a member that gets a SIGTERM', () => {
     expect(result).toMatchObject({ ok: result.asked, wrong: 0, codes: {} });
     expect(Object.keys(result.by).sort()).toEqual([1, 2, 3, 4, 5, 6].map((n) => `server-${n}`));
   }, 60_000);
+});
+
+describe('a link that is cut', () => {
+  it(`fifty times under 500 calls a second: each runs at most once, and ends once (SEED=${SEED})`, async () => {
+    const random = randomFrom(SEED);
+    const [callerPort, serverPort] = [await freePort(), await freePort()];
+    const [toCaller, toServer] = [await CutProxy.start(callerPort), await CutProxy.start(serverPort)];
+    proxies = [toCaller, toServer];
+    const behind = async (name: string, port: number, own: CutProxy, other: CutProxy): Promise<NodeProcess> => {
+      const node = await NodeProcess.spawn(name, { script });
+      await node.open(seed(other.port), {
+        listen: { host: '127.0.0.1', port },
+        advertise: { host: '127.0.0.1', port: own.port },
+      });
+      return node;
+    };
+    const caller = await behind('caller', callerPort, toCaller, toServer);
+    const server = await behind('server-1', serverPort, toServer, toCaller);
+    await joined([caller, server]);
+    await caller.ask('callLoop', { perSecond: 500, ms: 5 });
+    for (let cut = 1; cut <= 50; cut++) {
+      await until(() => toCaller.connections + toServer.connections > 0, 'a link through a proxy');
+      const before = toCaller.cuts + toServer.cuts;
+      for (const proxy of proxies) proxy.cutAfter(Math.floor(random() * 10_000), random() < 0.3);
+      await until(() => toCaller.cuts + toServer.cuts > before, `cut ${cut}`);
+    }
+    for (const proxy of proxies) proxy.cutAfter(Number.POSITIVE_INFINITY, false);
+    const { asked, ok, wrong, codes, refused } = await caller.ask<LoopResult>('stopCalls');
+    tell(`50 cuts (seed ${SEED}): ${ok} of ${asked} calls answered, ${JSON.stringify(codes)}`);
+    // Told once each, and truly: what is unknown is what may have run, and what is said not to have run did not.
+    expect(wrong).toBe(0);
+    expect(ok + Object.values(codes).reduce((sum, count) => sum + count, 0)).toBe(asked);
+    expect(Object.keys(codes).filter((code) => code !== 'PEER_LOST' && code !== 'NO_PEER')).toEqual([]);
+    const runs = new Map(await server.ask<[number, number][]>('runs'));
+    expect([...runs.values()].filter((count) => count > 1)).toEqual([]);
+    expect(refused.filter((n) => runs.has(n))).toEqual([]);
+    expect(runs.size).toBeGreaterThanOrEqual(ok);
+    expect(ok).toBeGreaterThan(100);
+  }, 120_000);
 });
 
 describe('a call', () => {

@@ -12,9 +12,9 @@ export const MUTANTS = [
     rule: 'a link resumes where the peer is, not at the head',
     edits: [
       {
-        file: `${MESH}/mesh.ts`,
+        file: `${MESH}/link/greeting.ts`,
         find: 'have > 0 ? { seq: have + 1, missed: undefined }',
-        replace: 'have > 0 ? { seq: this.log.head + 1, missed: undefined }',
+        replace: 'have > 0 ? { seq: log.head + 1, missed: undefined }',
       },
       {
         file: `${MESH}/delivery/inbox.ts`,
@@ -28,9 +28,9 @@ export const MUTANTS = [
     rule: 'a newcomer is sent what was published in its lifetime',
     edits: [
       {
-        file: `${MESH}/mesh.ts`,
+        file: `${MESH}/link/greeting.ts`,
         find: 'missed: undefined } : this.firstContact(peer)',
-        replace: 'missed: undefined } : { seq: this.log.head + 1, missed: undefined }',
+        replace: 'missed: undefined } : { seq: log.head + 1, missed: undefined }',
       },
     ],
   },

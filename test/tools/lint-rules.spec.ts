@@ -113,6 +113,11 @@ describe('layers', () => {
     ],
     [
       'libs/cluster/src/made-up.ts',
+      "import { context } from '@opentelemetry/api';",
+      'Only libs/cluster/src/opentelemetry/index.ts',
+    ],
+    [
+      'libs/cluster/src/made-up.ts',
       "import { Module } from '@nestjs/core/injector/module.js';",
       'inside of a package of Nest',
     ],
@@ -125,6 +130,7 @@ describe('layers', () => {
     ['libs/mesh/src/made-up.spec.ts', "import { Mesh } from '@rookery/mesh';"],
     ['libs/cluster/src/made-up.ts', "import { Injectable } from '@nestjs/common';"],
     ['libs/cluster/src/typeorm/made-up.ts', "import type { DataSource } from 'typeorm';"],
+    ['libs/cluster/src/opentelemetry/made-up.ts', "import { context } from '@opentelemetry/api';"],
     ['libs/feature-flags/src/made-up.ts', "import type { DataSource } from 'typeorm';"],
     ['apps/api/src/made-up.ts', "import { Mesh } from 'rookery/mesh';"],
     ['test/cluster/made-up.ts', "import { Mesh } from '../../libs/mesh/src/mesh.js';"],

@@ -71,8 +71,8 @@ export default {
       if (!NEST_LIBS.includes(from.lib)) return report('package');
       if (UNPUBLISHED_LIBS.includes(from.lib)) return;
       if (!peers.includes(name)) return report('noPeer');
-      // A peer that gave its name to a face (`rookery/typeorm`) is for those who import that face.
-      const face = faces.get(`rookery/${name}`);
+      // A peer that gave its name to a face is for those who import that face: `typeorm`, and `@opentelemetry/api` by its scope.
+      const face = faces.get(`rookery/${name.replace(/^@|\/.*$/g, '')}`);
       if (face !== undefined && dirname(face) !== dirname(from.path)) report('optionalPeer', { face });
     }
   },

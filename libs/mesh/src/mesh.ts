@@ -2,7 +2,7 @@
  * The mesh of one node: composition and life cycle, and the rules that bind its parts together. Protocol details live in
  * the parts; see docs/protocol.md.
  */
-import { addressKey, type DiscoveryContext, isLoopback, isUnspecified, type PeerAddress } from 'rookery/discovery';
+import { addressKey, type DiscoveryContext, type PeerAddress } from 'rookery/discovery';
 import { type Clock, type Logger, printable, type Random } from '@rookery/runtime';
 import { Farewell } from './delivery/farewell.js';
 import type { CallSink } from './call-sink.js';
@@ -13,6 +13,7 @@ import { DiscoveryLoop } from './dial/discovery-loop.js';
 import { Reach, type ReachOwner } from './dial/reach.js';
 import { ProtocolError, publishedAfterLeaving } from './errors.js';
 import { type Freshness, judgeFreshness } from './freshness.js';
+import { addressOf, Greeter } from './link/greeting.js';
 import { Heartbeats } from './link/heartbeats.js';
 import { replacesCurrent } from './link/link-choice.js';
 import { CallLane } from './link/call-lane.js';
@@ -20,7 +21,7 @@ import { Link, type LinkOwner } from './link/link.js';
 import { PublicationLog } from './log/publication-log.js';
 import type { Member, MemberStatus } from './membership/member.js';
 import { label, Membership } from './membership/membership.js';
-import type { FirstContact, Peer } from './membership/peer.js';
+import type { Peer } from './membership/peer.js';
 import { ViewGossip } from './membership/view-gossip.js';
 import type { ResolvedMeshOptions } from './mesh-options.js';
 import type { MeshSink } from './mesh-sink.js';
@@ -34,7 +35,6 @@ import {
   readHeartbeat,
   readNumber,
   readStart,
-  startFrame,
 } from './protocol/control-frames.js';
 import {
   FRAME_BYE,
@@ -58,8 +58,6 @@ import {
 } from './protocol/frame.js';
 import {
   type Hello,
-  PROTOCOL_MAX,
-  PROTOCOL_MIN,
   readReject,
   readServes,
   readView,
@@ -70,14 +68,8 @@ import {
 import type { KeyRing } from './transport/key-ring.js';
 import type { Connection, Listener, Transport } from './transport/transport.js';
 
-/** A newcomer is replayed what was published since its own start, and this much before: clocks and starts are not exact. */
-const FIRST_CONTACT_SLACK_MS = 10_000;
-/** ... and this much where only others told its age, for they may have been late. */
-const HEARSAY_SLACK_MS = 60_000;
 /** A link that the peer replaced by another one: by then the other one has begun, or is not worth waiting for. */
 const SUCCESSOR_TIMEOUT_MS = 1_000;
-/** What was told right before a link broke may not have arrived: ends that are so much older are told again. */
-const END_SLACK_MS = 60_000;
 /** Whoever sent something by way of another member within this time is answered that way. */
 const RELAYED_LATELY_MS = 10_000;
 /** A process that was held up has so long to come back to those that gave it up, before it says that they are suspect. */
@@ -110,6 +102,7 @@ export class Mesh implements LinkOwner {
   private readonly inbox: Inbox;
   private readonly farewell: Farewell;
   private readonly detours: Detours;
+  private readonly greeter: Greeter;
   /** Every open link, whether bound or not. */
   private readonly links = new Set<Link>();
   private readonly bound = new Set<Link>();
@@ -206,7 +199,17 @@ export class Mesh implements LinkOwner {
       },
       heartbeatFor: (peer) => heartbeats.unsolicited(peer),
       ping: (link) => heartbeats.ping(link),
-      firstContact: (peer) => this.firstContact(peer),
+      firstContact: (peer) => this.greeter.firstContact(peer),
+    });
+    this.greeter = new Greeter(options, this.clock, this.random, {
+      incarnation: this.incarnation,
+      startedAt: this.startedAt,
+      log,
+      ownPort: () => this.ownAddress.port,
+      peer: (incarnation) => this.membership.peers.get(incarnation),
+      polledAt: () => heartbeats.polledAt,
+      served: () => calls.served(),
+      sendView: (link, since) => this.view.sendWhole(link, since),
     });
   }
 
@@ -423,50 +426,18 @@ export class Mesh implements LinkOwner {
   // ---- links: handshake and binding -------------------------------------------------------------------------------
 
   makeHello(link: Link, to: string): Hello {
-    const peer = this.membership.peers.get(to);
-    link.noteLeading(peer?.received ?? 0);
-    const { name, cluster, metadata, advertise, listen } = this.options;
-    const host = advertise?.host ?? (isUnspecified(listen.host) ? '' : listen.host);
-    return {
-      protocolMin: PROTOCOL_MIN,
-      protocolMax: PROTOCOL_MAX,
-      features: 0,
-      cluster,
-      incarnation: this.incarnation,
-      name,
-      ageMs: Math.max(0, Math.round(this.clock.now() - this.startedAt)),
-      metadata,
-      host,
-      port: this.ownAddress.port,
-      maxFrameBytes: this.maxFrameBytes,
-      nonce: link.nonce === '' ? this.random.bytes(8).toString('hex') : link.nonce,
-      to,
-      have: peer?.last ?? 0,
-      head: this.log.head,
-      first: this.log.first(this.clock.now()),
-      dropped: peer?.dropped ?? '',
-    };
+    return this.greeter.makeHello(link, to);
   }
 
-  /** The texts are what the peer writes into its own log, about us. */
   examine(link: Link, hello: Hello): Reject | undefined {
-    if (hello.incarnation === this.incarnation) return { code: 'self', text: 'this is the same process' };
-    if (hello.cluster !== this.options.cluster) {
-      return { code: 'cluster', text: `it belongs to cluster '${this.options.cluster}'` };
-    }
-    if (hello.protocolMin > PROTOCOL_MAX || hello.protocolMax < PROTOCOL_MIN) {
-      return { code: 'version', text: `it speaks protocol ${PROTOCOL_MIN} to ${PROTOCOL_MAX}` };
-    }
-    if (hello.to === this.incarnation && hello.have > this.log.head) {
-      throw new ProtocolError(`the peer claims to have ${hello.have} of our ${this.log.head} publications`);
-    }
-    this.reach?.identify(link, hello.incarnation);
-    return undefined;
+    const objection = this.greeter.objection(hello);
+    if (objection === undefined) this.reach?.identify(link, hello.incarnation);
+    return objection;
   }
 
   onReady(link: Link): void {
     const { hello } = link;
-    const peer = this.membership.meet(hello, this.addressOf(link), this.clock.now() - link.openedAt);
+    const peer = this.membership.meet(hello, addressOf(link), this.clock.now() - link.openedAt);
     if (peer === undefined) return link.reject({ code: 'busy', text: 'too many members' });
     link.peer = peer;
     if (link.isDialled) peer.acceptedOurDial = true;
@@ -493,7 +464,7 @@ export class Mesh implements LinkOwner {
     this.bound.add(link);
     if (previous !== undefined) previous.reject({ code: 'duplicate-link', text: 'replaced by a newer link' });
     this.reach?.noteBound(link);
-    this.greet(link, peer);
+    this.greeter.greet(link, peer);
     // A HELLO may be older than it looks: what follows it will tell what it proves.
     peer.learnHead(link.hello.head, Number.NEGATIVE_INFINITY);
     // Both ends learn the round trip: it tells when an acknowledgement is late.
@@ -503,53 +474,12 @@ export class Mesh implements LinkOwner {
     this.farewell.noteAcknowledged();
   }
 
-  /**
-   * The first frames of a bound link: where the peer's cursor starts (behind what it has, or for a newcomer at what was
-   * published in its lifetime), what we serve, whom we hear. Only then may anything follow that the peer hands up, even a
-   * gap: SERVES is what makes us `up` there.
-   */
-  private greet(link: Link, peer: Peer): void {
-    const { have } = link.hello;
-    const { seq, missed } = have > 0 ? { seq: have + 1, missed: undefined } : this.firstContact(peer);
-    link.cursor = this.log.cursorAt(seq);
-    // The lower incarnation counts its choices, so that the other end follows the last one.
-    if (this.incarnation < peer.incarnation) peer.choice++;
-    link.send(startFrame(missed === undefined ? seq : 1, peer.choice));
-    for (const frame of servesFrames(this.calls.served())) link.send(frame);
-    this.view.sendWhole(link, this.unheardSince(link, peer));
-    if (missed !== undefined) link.sendGap(seq - 1, 'first-contact', missed);
-  }
-
-  /** Where a peer begins that has nothing of ours. */
-  private firstContact(peer: Peer): FirstContact {
-    if (peer.contact !== undefined) return peer.contact;
-    const slackMs = peer.link === undefined ? HEARSAY_SLACK_MS : FIRST_CONTACT_SLACK_MS;
-    const { seq, isComplete } = this.log.startSince(peer.bornAt - slackMs, this.clock.now());
-    const isGap = !isComplete && seq > 1;
-    const missed = isGap ? this.log.missedBetween(1, seq - 1, peer.incarnation) : undefined;
-    return (peer.contact = { seq, missed });
-  }
-
   /** A member that hears both of us carries what `peer` says. */
   private onReached(peer: Peer): void {
     if (peer.isAnnounced) return;
     this.membership.announce(peer);
     // It never had a link that could have broken: nobody needs to be told of that.
     if (peer.link === undefined) peer.setStatus('suspect');
-  }
-
-  /** Since when the peer has heard nothing from us: since its own start, or since our last link broke. */
-  private unheardSince({ hello }: Link, peer: Peer): number {
-    const bornAt = this.heartbeats.polledAt - hello.ageMs;
-    return peer.isAnnounced ? Math.max(bornAt, peer.aloneSince - END_SLACK_MS) : bornAt;
-  }
-
-  private addressOf(link: Link): PeerAddress {
-    const { host, port } = link.hello;
-    const { remote } = link.connection;
-    // A loopback address that another host tells us is its own, not one of ours.
-    const isUsable = host !== '' && (!isLoopback(host) || isLoopback(remote.host));
-    return { host: isUsable ? host : remote.host, port };
   }
 
   private accept(connection: Connection, expected: string): Link | undefined {

@@ -11,6 +11,8 @@ export interface IncomingOwner {
   onEnded(call: IncomingCall): void;
   /** What the handler gave cannot be sent. */
   onUnsendable(call: IncomingCall, error: unknown): void;
+  /** What the handler wanted to do at the end of the call threw. */
+  onAbortFailed(call: IncomingCall, error: unknown): void;
 }
 
 /** What waits to be sent: a value of the stream, encoded, or how it ends. */
@@ -133,7 +135,15 @@ export class IncomingCall implements CallContext, Reply {
     this.finish();
     const { aborts } = this;
     this.aborts = undefined;
-    if (aborts !== undefined) for (const fn of aborts) fn();
+    if (aborts === undefined) return;
+    for (const fn of aborts) {
+      try {
+        fn();
+      } catch (error) {
+        // It is the handler's own code, called by what ended the link.
+        this.owner.onAbortFailed(this, error);
+      }
+    }
   }
 
   /** The caller has read so much more of the stream. */

@@ -140,7 +140,7 @@ export class IncomingCalls implements IncomingOwner {
     try {
       responder(data, call, call);
     } catch (error) {
-      this.owner.logger.error(`The responder of '${printable(call.pattern)}' failed: ${describeErrorWithStack(error)}`);
+      this.owner.logger.error(`The handler of '${printable(call.pattern)}' failed: ${describeErrorWithStack(error)}`);
       call.fail(describeError(error));
     }
     call.watchDeadline();
@@ -176,6 +176,12 @@ export class IncomingCalls implements IncomingOwner {
   onUnsendable(call: IncomingCall, error: unknown): void {
     this.owner.logger.error(
       `What the handler of '${printable(call.pattern)}' gave cannot be sent to ${printable(call.from.name)}: ${describeError(error)}`,
+    );
+  }
+
+  onAbortFailed(call: IncomingCall, error: unknown): void {
+    this.owner.logger.error(
+      `The handler of '${printable(call.pattern)}' failed when its call was over: ${describeErrorWithStack(error)}`,
     );
   }
 

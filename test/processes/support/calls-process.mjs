@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { commands, mesh, wallMs } from './node-process.mjs';
 
 let begun = 0;
+/** How often each numbered piece of work was begun. */
+const runs = new Map();
 let made = 0;
 let endedAt = 0;
 let stopLoop = () => undefined;
@@ -23,6 +25,7 @@ commands.prepare = (node) => {
   if (!name.startsWith('server')) return;
   node.respond('work', async ({ n, ms }) => {
     begun++;
+    runs.set(n, (runs.get(n) ?? 0) + 1);
     if (ms > 0) await delay(ms);
     return { n, by: name };
   });
@@ -48,16 +51,19 @@ Object.assign(commands, {
     Promise.all(Array.from({ length: count }, (_, n) => outcome(mesh.request(pattern, { ...data, n }, options)))),
 
   /** Calls at a rate, until `stopCalls`, which tells what became of them. */
-  callLoop({ perSecond, ms }) {
+  callLoop({ perSecond, ms, options }) {
     const result = { ok: 0, wrong: 0, codes: {}, by: {}, longestMs: 0 };
     const open = new Set();
+    const refused = [];
     let isRunning = true;
     let n = 0;
     const one = async (number) => {
-      const { value, code, askedAt, at } = await outcome(mesh.request('work', { n: number, ms }));
+      const { value, code, askedAt, at } = await outcome(mesh.request('work', { n: number, ms }, options));
       result.longestMs = Math.max(result.longestMs, at - askedAt);
-      if (code !== undefined) result.codes[code] = (result.codes[code] ?? 0) + 1;
-      else if (value.n !== number) result.wrong++;
+      if (code !== undefined) {
+        result.codes[code] = (result.codes[code] ?? 0) + 1;
+        if (code === 'NO_PEER') refused.push(number);
+      } else if (value.n !== number) result.wrong++;
       else {
         result.ok++;
         result.by[value.by] = (result.by[value.by] ?? 0) + 1;
@@ -78,10 +84,11 @@ Object.assign(commands, {
     stopLoop = async () => {
       isRunning = false;
       await done;
-      return { ...result, asked: n };
+      return { ...result, asked: n, refused };
     };
   },
   stopCalls: () => stopLoop(),
+  runs: () => [...runs],
   madeCalls: () => ({ begun, made, endedAt }),
 
   /** Reads `count` values of a stream, one every `everyMs`, then goes; tells when. */

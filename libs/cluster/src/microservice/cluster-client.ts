@@ -33,7 +33,7 @@ import { topicOf } from './patterns.js';
  * }
  */
 @Injectable()
-export class ClusterClient extends ClientProxy<ClusterTransportEvents, ClusterStatus> {
+export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
   private cluster: Cluster | undefined;
   private options: CallOptions;
   /** Whether it speaks to every member that serves the pattern. */
@@ -131,6 +131,11 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents, ClusterSt
     return this.tell(() => this.createPacket(pattern, data)) as Observable<TResult>;
   }
 
+  /** Whether the node is part of its cluster: what it is, and what it becomes. Nothing before it has started. */
+  override get status(): Observable<ClusterStatus> {
+    return super.status as Observable<ClusterStatus>;
+  }
+
   /** Resolves at once: the node starts with the application, and this client needs nothing else. */
   connect(): Promise<void> {
     // eslint-disable-next-line @typescript-eslint/require-await -- so that what it throws rejects
@@ -144,7 +149,10 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents, ClusterSt
   }
 
   /** Listens to the node: `member.up`, `member.suspect`, `member.lost`, `member.left`, `gap`. Until the client is closed. */
-  override on<Name extends keyof ClusterTransportEvents>(event: Name, callback: ClusterTransportEvents[Name]): void {
+  override on<Name extends keyof ClusterTransportEvents, Callback extends ClusterTransportEvents[Name]>(
+    event: Name,
+    callback: Callback,
+  ): void {
     const listen = (): void => void this.listeners.push(this.boundCluster().on(event, callback));
     if (this.cluster === undefined) this.pending.push(listen);
     else listen();

@@ -75,7 +75,10 @@ export class ClusterServer extends Server<ClusterTransportEvents, ClusterStatus>
   }
 
   /** Listens to the node: `member.up`, `member.suspect`, `member.lost`, `member.left`, `gap`. Until the server closes. */
-  on<Name extends keyof ClusterTransportEvents>(event: Name, callback: ClusterTransportEvents[Name]): void {
+  on<Name extends keyof ClusterTransportEvents, Callback extends ClusterTransportEvents[Name]>(
+    event: Name,
+    callback: Callback,
+  ): void {
     this.listeners.push(this.cluster.on(event, callback));
   }
 
