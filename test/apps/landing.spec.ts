@@ -221,6 +221,35 @@ describe('landing', () => {
       ]);
     });
 
+    it('is not asked for any more when the visitor left before the first row', async () => {
+      let begin = (): void => undefined;
+      let isOver = false;
+      const asked = new Promise<void>((heard) => {
+        landing.cluster.answers.set('flags.history', async function* () {
+          const begun = new Promise<void>((resolve) => (begin = resolve));
+          heard();
+          await begun;
+          try {
+            for (let version = 1_000_000; ; version--) yield entry(version);
+          } finally {
+            isOver = true;
+          }
+        });
+      });
+      const visit = new AbortController();
+      const visited = fetch(`${landing.url}/flags/new-pricing/history`, { signal: visit.signal });
+      await asked;
+      visit.abort();
+      await expect(visited).rejects.toThrow();
+      const connections = () =>
+        new Promise<number>((resolve) =>
+          landing.app.getHttpServer().getConnections((_: unknown, count: number) => resolve(count)),
+        );
+      await eventually(async () => (await connections()) === 0);
+      begin();
+      await eventually(() => isOver);
+    });
+
     it('is not asked for any more once the visitor has left', async () => {
       let isOver = false;
       landing.cluster.answers.set('flags.history', async function* () {

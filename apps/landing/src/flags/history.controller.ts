@@ -32,29 +32,28 @@ export class HistoryController {
     const told = this.calls.history({ key, ...(limit !== undefined && { limit: Number(limit) }) });
     const first = await told.next();
     response.status(statusOf(first));
-    return new StreamableFile(Readable.from(this.#page(key, first, told)), { type: 'text/html; charset=utf-8' });
+    const page = Readable.from(this.#page(key, first, told));
+    // However it ends. A visitor may have left before the first row: then nothing of the page is ever asked for.
+    page.once('close', () => void told.return());
+    return new StreamableFile(page, { type: 'text/html; charset=utf-8' });
   }
 
   async *#page(key: string, first: IteratorResult<FlagHistoryEntry | CallFailure>, told: Told): AsyncGenerator<string> {
     let count = 0;
     let answeredBy: string | null = null;
     let failure: CallFailure | undefined;
-    try {
-      yield this.templates.historyHead(key);
-      for (let result = first; result.done !== true; result = await told.next()) {
-        const { value } = result;
-        if (isFailure(value)) {
-          failure = value;
-          continue;
-        }
-        ({ answeredBy } = value);
-        count++;
-        yield this.templates.historyRow(value);
+    yield this.templates.historyHead(key);
+    for (let result = first; result.done !== true; result = await told.next()) {
+      const { value } = result;
+      if (isFailure(value)) {
+        failure = value;
+        continue;
       }
-      yield this.templates.historyEnd({ count, answeredBy, failure });
-    } finally {
-      await told.return();
+      ({ answeredBy } = value);
+      count++;
+      yield this.templates.historyRow(value);
     }
+    yield this.templates.historyEnd({ count, answeredBy, failure });
   }
 }
 
