@@ -1,88 +1,28 @@
-/** The scenarios: each returns rows of `{ scenario, contestant, figures..., ratios... }`. Nothing here asserts. */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cpus } from 'node:os';
+/** The scenarios: each returns rows of `{ scenario, contestant, figures..., ratios... }`. Nothing here asserts; `check.mjs` does. */
+import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort, interleave, median, percentile, Role, stopAll } from './support.mjs';
-
-const ROUNDS = Number(process.env.ROUNDS ?? 3);
-const SCALE = Number(process.env.SCALE ?? 1);
-const scaled = (count) => Math.max(100, Math.round(count * SCALE));
-
-function has(command) {
-  try {
-    execFileSync('which', [command], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function startRedis() {
-  if (!has('redis-server')) return undefined;
-  const port = await freePort();
-  const server = spawn(
-    'redis-server',
-    ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'],
-    {
-      stdio: 'ignore',
-    },
-  );
-  return { port, stop: async () => (server.kill('SIGTERM'), await once(server, 'exit')) };
-}
-
-async function rookeryNodes(count) {
-  const seed = await freePort();
-  const nodes = [await Role.start('rookery', { name: 'node-0', seed, port: seed })];
-  nodes.push(
-    ...(await Promise.all(
-      Array.from({ length: count - 1 }, (_, i) => Role.start('rookery', { name: `node-${i + 1}`, seed })),
-    )),
-  );
-  for (const node of nodes) while ((await node.ask({ type: 'members' })).count < count - 1) await delay(20);
-  return nodes;
-}
+import { clusterOf, nestPair, pin, ROUNDS, scaled, SCALE, socketPair, startRedis } from './setup.mjs';
+import { interleave, median, percentile, programOf, Role, stopAll } from './support.mjs';
 
 /** Who takes part: pairs of a sender and a receiver. */
-async function contestants(redis) {
+async function contestants() {
   const pairs = new Map();
-  const [sender, receiver] = await rookeryNodes(2);
+  const [sender, receiver] = await clusterOf(2);
   pairs.set('rookery', { sender, receiver });
-  if (redis !== undefined) {
-    pairs.set('redis', {
-      sender: await Role.start('redis', { port: redis.port }),
-      receiver: await Role.start('redis', { port: redis.port }),
-    });
+  const port = await startRedis();
+  if (port !== undefined) {
+    pairs.set('redis', { sender: await Role.start('redis', { port }), receiver: await Role.start('redis', { port }) });
   }
-  const port = await freePort();
-  const server = await Role.start('nest-tcp', { port, isServer: true });
-  pairs.set('nest-tcp', { sender: await Role.start('nest-tcp', { port }), receiver: server });
+  pairs.set('nest-tcp', await nestPair('TCP'));
   return pairs;
-}
-
-/**
- * Sender and receiver of every pair on a processor each: where the kernel happens to put them changes a round trip more
- * than anything that is measured here.
- */
-function pin(pairs) {
-  if (!has('taskset') || cpus().length < 2) return;
-  for (const { sender, receiver } of pairs.values()) {
-    for (const [cpu, { pid }] of [sender, receiver].entries()) {
-      execFileSync('taskset', ['-apc', String(cpu), String(pid)], { stdio: 'ignore' });
-    }
-  }
 }
 
 /** There and back again, through `publish` and a handler at both ends. */
 export async function latency() {
-  const redis = await startRedis();
-  const pairs = await contestants(redis);
-  for (const { receiver } of pairs.values()) if (receiver.role !== 'nest-tcp') await receiver.ask({ type: 'echo' });
-  for (const isEncrypted of [false, true]) {
-    const receiver = await Role.start('socket', { isEncrypted });
-    const sender = await Role.start('socket', { isEncrypted, port: receiver.ready.port });
-    pairs.set(isEncrypted ? 'socket, TLS' : 'socket', { sender, receiver });
-  }
+  const pairs = await contestants();
+  for (const name of ['rookery', 'redis']) await pairs.get(name)?.receiver.ask({ type: 'echo' });
+  pairs.set('socket', await socketPair());
+  pairs.set('socket, TLS', await socketPair({ isEncrypted: true }));
   pin(pairs);
 
   const rows = [];
@@ -105,13 +45,11 @@ export async function latency() {
     }
   }
   await stopAll();
-  await redis?.stop();
   return rows;
 }
 
 export async function throughput() {
-  const redis = await startRedis();
-  const pairs = await contestants(redis);
+  const pairs = await contestants();
   const counts = { rookery: scaled(1_000_000), redis: scaled(100_000), 'nest-tcp': scaled(60_000) };
   const rows = [];
   for (const payload of ['small', '1 KiB']) {
@@ -122,9 +60,7 @@ export async function throughput() {
       const count = Math.round(counts[name] / (payload === 'small' ? 1 : 4));
       await receiver.ask({ type: isFirst && payload === 'small' ? 'expect' : 'again', count });
       const received = receiver.next('received');
-      sender.send({ type: 'burst', count, payload });
-      const { ms, gaps: seen } = await received;
-      await sender.next('burst');
+      const [{ ms, gaps: seen }] = await Promise.all([received, sender.ask({ type: 'burst', count, payload })]);
       gaps.set(name, seen);
       return (count / ms) * 1000;
     };
@@ -143,14 +79,13 @@ export async function throughput() {
     }
   }
   await stopAll();
-  await redis?.stop();
   return rows;
 }
 
 export async function fanOut() {
   const rows = [];
   for (const size of [3, 10]) {
-    const nodes = await rookeryNodes(size);
+    const nodes = await clusterOf(size);
     const [publisher, ...subscribers] = nodes;
     const count = scaled(200_000);
     const rates = [];
@@ -159,8 +94,7 @@ export async function fanOut() {
       await Promise.all(subscribers.map((node) => node.ask({ type: round === 0 ? 'expect' : 'again', count })));
       const received = Promise.all(subscribers.map((node) => node.next('received')));
       const burst = publisher.ask({ type: 'burst', count, payload: 'small' });
-      const results = await received;
-      const { startedWallMs } = await burst;
+      const [results, { startedWallMs }] = await Promise.all([received, burst]);
       const last = Math.max(...results.map(({ wallMs }) => wallMs));
       gaps = Math.max(...results.map((result) => result.gaps));
       // The first round warms up.
@@ -201,7 +135,8 @@ function ipBytesSent(pids) {
 }
 
 export async function footprint() {
-  const options = { execArgv: ['--expose-gc'] };
+  // The young generation at its largest from the beginning: it grows by leaps of megabytes, and who leapt is chance.
+  const options = { execArgv: ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'] };
   const size = 10;
   const plain = await Promise.all(
     Array.from({ length: size }, () => Role.start('nest-app', { isClustered: false }, options)),
@@ -210,18 +145,12 @@ export async function footprint() {
   const plainIdle = await idleCpu(plain);
   await stopAll();
 
-  const seed = await freePort();
-  const apps = await Promise.all(
-    Array.from({ length: size }, (_, i) =>
-      Role.start('nest-app', { isClustered: true, name: `app-${i}`, seed, port: i === 0 ? seed : 0 }, options),
-    ),
-  );
-  for (const app of apps) while ((await app.ask({ type: 'members' })).count < size - 1) await delay(50);
+  const apps = await clusterOf(size, 'nest-app', () => ({ isClustered: true }), options);
   const rss = (await Promise.all(apps.map((app) => app.ask({ type: 'memory' })))).map((answer) => answer.rss);
   // Long enough for the intervals of heartbeats to even out.
   const seconds = Math.max(10, Math.round(30 * SCALE));
   const pids = apps.map(({ pid }) => pid);
-  const before = has('ss') ? ipBytesSent(pids) : undefined;
+  const before = programOf('ss') !== undefined ? ipBytesSent(pids) : undefined;
   const started = performance.now();
   const idle = await idleCpu(apps, seconds);
   const elapsed = (performance.now() - started) / 1000;

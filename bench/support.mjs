@@ -1,5 +1,5 @@
-/** What all scenarios share: child processes that play a role, and the few statistics that are quoted. */
-import { fork } from 'node:child_process';
+/** What all scenarios share: child processes that play a role, programs beside them, and the few statistics that are quoted. */
+import { execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -21,6 +21,9 @@ export const SMALL = { key: 'flag:checkout', version: 42, enabled: true, at: 173
 export const TEXT_1K = 'x'.repeat(1024);
 export const payloadOf = (kind) => (kind === 'small' ? SMALL : TEXT_1K);
 
+/** No single answer takes nearly as long, even at full scale: whoever is silent for so long is broken, and is named. */
+const PATIENCE_MS = 90_000;
+
 /** A process that runs `bench/roles/<role>.mjs`; messages it sends are awaited by their `type`. */
 export class Role {
   static running = new Set();
@@ -38,9 +41,10 @@ export class Role {
       if (index >= 0) this.waiting.splice(index, 1)[0].resolve(message);
       else this.messages.push(message);
     });
-    this.child.on('exit', (code) => {
+    this.child.on('exit', (code, signal) => {
       Role.running.delete(this);
-      for (const { reject } of this.waiting) reject(new Error(`the process '${role}' ended with ${code}`));
+      this.ended = new Error(`the process '${role}' ended with ${code ?? signal}`);
+      for (const { reject } of this.waiting.splice(0)) reject(this.ended);
     });
     Role.running.add(this);
   }
@@ -58,7 +62,17 @@ export class Role {
   next(type) {
     const index = this.messages.findIndex((message) => message.type === type);
     if (index >= 0) return Promise.resolve(this.messages.splice(index, 1)[0]);
-    return new Promise((resolve, reject) => this.waiting.push({ type, resolve, reject }));
+    if (this.ended !== undefined) return Promise.reject(this.ended);
+    const answer = new Promise((resolve, reject) => {
+      const silent = setTimeout(() => {
+        reject(new Error(`the process '${this.role}' did not send '${type}' within ${PATIENCE_MS / 1000} s`));
+      }, PATIENCE_MS);
+      const settled = (settle) => (result) => (clearTimeout(silent), settle(result));
+      this.waiting.push({ type, resolve: settled(resolve), reject: settled(reject) });
+    });
+    // Awaited later than another one that fails first, it must not end the program with a reason that is none.
+    answer.catch(() => undefined);
+    return answer;
   }
 
   send(message) {
@@ -70,16 +84,42 @@ export class Role {
     return this.next(type);
   }
 
-  async stop() {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const exited = once(this.child, 'exit');
-    this.child.kill('SIGKILL');
-    await exited;
+  stop() {
+    return ended(this.child, 'SIGKILL');
   }
 }
 
+async function ended(child, signal) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}
+
+/** Where a program of the system is, or undefined. Those of services are not on everybody's path. */
+export function programOf(name) {
+  try {
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+    return execFileSync('which', [name], { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return undefined; // `which` says so by its exit status.
+  }
+}
+
+const programs = new Set();
+
+/** Starts a program that the roles talk to; {@link stopAll} ends it. Returns its process. */
+export function startProgram(path, args) {
+  const child = spawn(path, args, { stdio: 'ignore' });
+  programs.add(child);
+  child.once('exit', () => programs.delete(child));
+  return child;
+}
+
+/** Ends all roles, and then what they talked to. */
 export async function stopAll() {
   await Promise.all([...Role.running].map((role) => role.stop()));
+  await Promise.all([...programs].map((child) => ended(child, 'SIGTERM')));
 }
 
 export function median(values) {

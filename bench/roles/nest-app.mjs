@@ -4,7 +4,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { COOKIE, importInstalled } from '../support.mjs';
 
-const { name, seed, port, isClustered } = JSON.parse(process.argv[2]);
+const { name, seeds, isClustered } = JSON.parse(process.argv[2]);
 
 class BenchModule {}
 let imports = [];
@@ -16,8 +16,8 @@ if (isClustered) {
     rookery.ClusterModule.forRoot({
       name,
       cookie: COOKIE,
-      listen: { host: '127.0.0.1', port },
-      discovery: rookery.staticPeers([{ host: '127.0.0.1', port: seed }]),
+      listen: { host: '127.0.0.1', port: 0 },
+      discovery: rookery.staticPeers(seeds),
     }),
   ];
 }
@@ -45,4 +45,4 @@ const commands = {
 };
 process.on('message', (message) => void commands[message.type](message));
 process.on('disconnect', () => process.exit(0));
-process.send({ type: 'ready' });
+process.send({ type: 'ready', port: Cluster && app.get(Cluster).self.address.port });

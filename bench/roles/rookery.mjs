@@ -1,16 +1,17 @@
-/** A Rookery node: echoes pings, publishes bursts, counts what arrives. Uses the installed package. */
+/** A Rookery node: echoes pings, publishes bursts, counts what arrives, answers and calls. Uses the installed package. */
+import { callCommands } from '../calling.mjs';
 import { COOKIE, importInstalled, payloadOf } from '../support.mjs';
 
 const { createMesh } = await importInstalled('rookery/mesh');
 const { staticPeers } = await importInstalled('rookery/discovery');
 
-const { name, seed, port = 0 } = JSON.parse(process.argv[2]);
+const { name, seeds, isAnswering = false } = JSON.parse(process.argv[2]);
 const silent = { debug() {}, info() {}, warn() {}, error: console.error };
 const mesh = createMesh({
   name,
   cookie: COOKIE,
-  listen: { host: '127.0.0.1', port },
-  discovery: staticPeers([{ host: '127.0.0.1', port: seed }]),
+  listen: { host: '127.0.0.1', port: 0 },
+  discovery: staticPeers(seeds),
   logger: silent,
 });
 
@@ -33,8 +34,19 @@ function onBurst() {
   }
 }
 
+let ticks = 0;
+if (isAnswering) {
+  mesh.respond('ping', (value) => value);
+  mesh.subscribe('tick', () => ticks++);
+}
+
 let onEcho = () => undefined;
 const commands = {
+  ...callCommands({
+    call: (value) => mesh.request('ping', value),
+    emit: (value) => mesh.publish('tick', value),
+    ticks: () => ticks,
+  }),
   expect({ count }) {
     received = 0;
     expected = count;

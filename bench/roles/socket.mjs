@@ -1,15 +1,17 @@
 /**
  * The reference: a bare socket between two processes that carries the same values, with the same codec at both ends and
  * a length in front; nothing else. With `isEncrypted` the same over TLS as the mesh pins it: what encryption alone costs.
+ * With `isGathered` what is sent in one turn leaves in one write, as whoever has many calls in flight would do it.
  */
 import { constants } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { callCommands } from '../calling.mjs';
 import { importInternal, payloadOf } from '../support.mjs';
 
 const { decode, encode } = await importInternal('shared/mesh.js');
 
-const { port, isEncrypted = false } = JSON.parse(process.argv[2]);
+const { port, isEncrypted = false, isGathered = false } = JSON.parse(process.argv[2]);
 
 const PSK = Buffer.alloc(32, 7);
 const TLS = {
@@ -36,6 +38,10 @@ function send(socket, value) {
   const framed = Buffer.allocUnsafe(4 + bytes.length);
   framed.writeUInt32BE(bytes.length, 0);
   bytes.copy(framed, 4);
+  if (isGathered && socket.writableCorked === 0) {
+    socket.cork();
+    process.nextTick(() => socket.uncork());
+  }
   socket.write(framed);
 }
 
@@ -57,20 +63,28 @@ if (port === undefined) {
       })
     : connect({ host: '127.0.0.1', port });
   socket.setNoDelay(true);
-  let onEcho;
-  onValues(socket, (value) => onEcho(value));
-  socket.once(isEncrypted ? 'secureConnect' : 'connect', () => process.send({ type: 'ready' }));
-  process.on('message', async ({ count, payload }) => {
-    const value = payloadOf(payload);
-    const times = [];
-    for (let i = 0; i < count; i++) {
-      const started = performance.now();
-      const answered = new Promise((resolve) => (onEcho = resolve));
+  // Whoever asked first is answered first.
+  const asked = [];
+  onValues(socket, (value) => asked.shift()(value));
+  const call = (value) =>
+    new Promise((resolve) => {
+      asked.push(resolve);
       send(socket, value);
-      await answered;
-      times.push(performance.now() - started);
-    }
-    process.send({ type: 'roundTrips', times });
-  });
+    });
+  const commands = {
+    ...callCommands({ call }),
+    async roundTrips({ count, payload }) {
+      const value = payloadOf(payload);
+      const times = [];
+      for (let i = 0; i < count; i++) {
+        const started = performance.now();
+        await call(value);
+        times.push(performance.now() - started);
+      }
+      process.send({ type: 'roundTrips', times });
+    },
+  };
+  process.on('message', (message) => void commands[message.type](message));
+  socket.once(isEncrypted ? 'secureConnect' : 'connect', () => process.send({ type: 'ready' }));
 }
 process.on('disconnect', () => process.exit(0));

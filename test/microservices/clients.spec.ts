@@ -164,6 +164,18 @@ describe('other ways to a client', () => {
     expect(() => client.unwrap()).toThrow(ClusterUsageError);
   });
 
+  it('may speak for another cluster than that of its application, where it was given one', async () => {
+    const other = await startMember('other', named('other'));
+    const client = new ClusterClient({ cluster: other.get(Cluster) });
+    @Injectable()
+    class Bridge {
+      readonly client = client;
+    }
+    const app = await startMember('bridge', { ...named('bridge'), providers: [Bridge] });
+    expect(await asked(app.get(Bridge).client)).toEqual(['other']);
+    expect(await asked(app.get(ClusterClient))).toEqual(['bridge']);
+  });
+
   it('may be used on after it was closed, and after its links were [50]', async () => {
     const [server, app] = await pair(named('server'));
     const client = app.get(ClusterClient);

@@ -5,7 +5,7 @@ import type { Gap, MemberEvent, SubscribeOptions } from 'rookery/mesh';
 import { Cluster } from '../cluster.js';
 import { ClusterUsageError } from '../errors.js';
 import { clientsOf } from '../microservice/client-discovery.js';
-import type { ClusterClient } from '../microservice/cluster-client.js';
+import type { ClientBinding } from '../microservice/client-binding.js';
 import { bindCluster, unbindCluster, wantsCluster } from './cluster-binding.js';
 import { findHosts, type HandlerHost } from './handler-hosts.js';
 import { type HandlerMark, type MarkedMethod, markedMethods } from './handler-marks.js';
@@ -14,7 +14,7 @@ import { HandlerPipeline } from './handler-pipeline.js';
 @Injectable()
 export class ClusterExplorer {
   private readonly bound: object[] = [];
-  private readonly clients: ClusterClient[] = [];
+  private readonly clients: ClientBinding[] = [];
   private unsubscribers: (() => void)[] = [];
 
   constructor(
@@ -33,7 +33,9 @@ export class ClusterExplorer {
     this.assertOnlyOne();
     for (const { instance, wrapper } of findHosts(this.discovery)) {
       if (instance === undefined) continue;
-      for (const client of clientsOf(instance, wrapper.isNotMetatype)) this.bindClient(client);
+      for (const { binding } of clientsOf(instance, wrapper.isNotMetatype)) {
+        if (binding.bind(this.cluster)) this.clients.push(binding);
+      }
       if (!wrapper.isNotMetatype || !wantsCluster(instance)) continue;
       bindCluster(instance, this.cluster);
       this.bound.push(instance);
@@ -57,12 +59,7 @@ export class ClusterExplorer {
     for (const unsubscribe of this.unsubscribers) unsubscribe();
     this.unsubscribers = [];
     for (const instance of this.bound.splice(0)) unbindCluster(instance);
-    for (const client of this.clients.splice(0)) client.unbind();
-  }
-
-  private bindClient(client: ClusterClient): void {
-    if (!client.bindTo(this.cluster)) return;
-    this.clients.push(client);
+    for (const binding of this.clients.splice(0)) binding.release();
   }
 
   private subscribeTo(mark: HandlerMark, host: HandlerHost, method: MarkedMethod): () => void {

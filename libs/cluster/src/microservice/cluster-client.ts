@@ -3,11 +3,11 @@ import { Injectable } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { CallOptions, ClusterCallError, OpenCall } from '@rookery/rpc';
 import type { Member } from 'rookery/mesh';
-import { Observable, type Subscriber, type Subscription } from 'rxjs';
+import { distinctUntilChanged, Observable, type Subscriber } from 'rxjs';
 import type { Cluster } from '../cluster.js';
-import { ClusterUsageError } from '../errors.js';
+import { ClientBinding } from './client-binding.js';
 import { checkClientOptions, type ClusterClientOptions } from './client-options.js';
-import { type ClusterStatus, type ClusterTransportEvents, presenceOf } from './cluster-transport.js';
+import type { ClusterStatus, ClusterTransportEvents } from './cluster-transport.js';
 import { Emission } from './emission.js';
 import { askEach, publishToEach } from './every-member.js';
 import { topicOf } from './patterns.js';
@@ -34,24 +34,25 @@ import { topicOf } from './patterns.js';
  */
 @Injectable()
 export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
-  private cluster: Cluster | undefined;
+  /**
+   * How it knows its cluster.
+   * @internal
+   */
+  readonly binding: ClientBinding;
   private options: CallOptions;
   /** Whether it speaks to every member that serves the pattern. */
   private isForAll = false;
   /** Whether an event goes to one member. */
   private isForOne: boolean;
-  private presence: Subscription | undefined;
-  private readonly pending: (() => void)[] = [];
-  private readonly listeners: (() => void)[] = [];
 
   /** @throws ClusterOptionsError naming every problem, such as an option of another transport */
   constructor(options: ClusterClientOptions = {}) {
     super();
     const { cluster, ...defaults } = options;
     checkClientOptions(defaults);
+    this.binding = new ClientBinding(cluster);
     this.options = defaults;
     this.isForOne = defaults.to !== undefined || defaults.key !== undefined || defaults.where !== undefined;
-    if (cluster !== undefined) this.bindTo(cluster);
   }
 
   // ---- views ------------------------------------------------------------------------------------------------------
@@ -133,19 +134,18 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
 
   /** Whether the node is part of its cluster: what it is, and what it becomes. Nothing before it has started. */
   override get status(): Observable<ClusterStatus> {
-    return super.status as Observable<ClusterStatus>;
+    return this.binding.status.pipe(distinctUntilChanged());
   }
 
   /** Resolves at once: the node starts with the application, and this client needs nothing else. */
   connect(): Promise<void> {
     // eslint-disable-next-line @typescript-eslint/require-await -- so that what it throws rejects
-    return (async () => void this.boundCluster())();
+    return (async () => void this.binding.cluster)();
   }
 
   /** Ends what `on` began. There is no connection to close, so the client may be used on. */
   close(): void {
-    for (const end of this.listeners.splice(0)) end();
-    this.pending.length = 0;
+    this.binding.endListening();
   }
 
   /** Listens to the node: `member.up`, `member.suspect`, `member.lost`, `member.left`, `gap`. Until the client is closed. */
@@ -153,9 +153,7 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
     event: Name,
     callback: Callback,
   ): void {
-    const listen = (): void => void this.listeners.push(this.boundCluster().on(event, callback));
-    if (this.cluster === undefined) this.pending.push(listen);
-    else listen();
+    this.binding.on(event, callback);
   }
 
   /**
@@ -163,41 +161,10 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
    * @throws ClusterUsageError `CLUSTER_NOT_BOUND`
    */
   unwrap<T = Cluster>(): T {
-    return this.boundCluster() as T;
+    return this.binding.cluster as T;
   }
 
   // ---- inside -----------------------------------------------------------------------------------------------------
-
-  /**
-   * Tells a client that Nest made without injection which cluster is its own.
-   * @returns whether it knew none before
-   * @throws ClusterUsageError `CLUSTER_SHARED_INSTANCE`
-   * @internal
-   */
-  bindTo(cluster: Cluster): boolean {
-    if (this.cluster === cluster) return false;
-    if (this.cluster !== undefined) {
-      throw new ClusterUsageError(
-        'CLUSTER_SHARED_INSTANCE',
-        'A ClusterClient already speaks for another application: two applications share it. Make one for each, with ' +
-          'ClientsModule.registerAsync(...) instead of register(...), or inject ClusterClient itself.',
-      );
-    }
-    this.cluster = cluster;
-    this.presence = presenceOf(cluster).subscribe((status) => this._status$.next(status));
-    for (const listen of this.pending.splice(0)) listen();
-    return true;
-  }
-
-  /**
-   * Undoes {@link bindTo}, so that the client may serve another application.
-   * @internal
-   */
-  unbind(): void {
-    this.close();
-    this.presence?.unsubscribe();
-    this.cluster = undefined;
-  }
 
   /** For those who drive a client by packets, as Nest's own `send` does. */
   protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
@@ -218,7 +185,7 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
 
   /** @returns what ends it */
   private ask<T>(packet: ReadPacket, subscriber: Subscriber<T>): () => void {
-    const { rpc } = this.boundCluster();
+    const { rpc } = this.binding.cluster;
     const route = this.routeOf(packet);
     const options = this.optionsFor(packet);
     if (this.isForAll) return askEach(rpc, route, packet.data, options, subscriber as Subscriber<never>);
@@ -234,7 +201,7 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
     const emission = new Emission();
     try {
       const packet = makePacket();
-      const cluster = this.boundCluster();
+      const cluster = this.binding.cluster;
       const topic = topicOf(this.routeOf(packet));
       if (this.isForOne && !this.isForAll) {
         this.tellOne(cluster, topic, packet, emission);
@@ -269,15 +236,6 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
 
   private toError(error: ClusterCallError): unknown {
     return this.serializeError(error.code === 'FAILED' ? error.payload : error);
-  }
-
-  private boundCluster(): Cluster {
-    if (this.cluster !== undefined) return this.cluster;
-    throw new ClusterUsageError(
-      'CLUSTER_NOT_BOUND',
-      'This ClusterClient knows no cluster yet, so nothing was sent. Nest binds the clients of ClientsModule when the ' +
-        'application initialises, after onModuleInit of ClusterModule; one made with new needs { cluster }.',
-    );
   }
 
   /**

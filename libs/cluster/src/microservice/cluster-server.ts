@@ -99,7 +99,7 @@ export class ClusterServer extends Server<ClusterTransportEvents, ClusterStatus>
     if (isEventHandler) {
       this.registry.addEvent(route, callback);
     } else if (this.registry.addCall(route, callback)) {
-      nestLogger().warn(`Several @MessagePattern handlers for '${route}': the one registered last answers.`);
+      nestLogger().warn(`Two handlers serve '${route}' on this node: the later one answers from now on.`);
     }
     if (!isEventHandler || !this.messageHandlers.has(route)) this.messageHandlers.set(route, callback);
   }
@@ -199,6 +199,7 @@ export class ClusterServer extends Server<ClusterTransportEvents, ClusterStatus>
 
   /** Resolves when the handler is done; rejects with what Nest's filters made of an error. */
   private hear(handler: MessageHandler, data: unknown, context: ClusterContext): Promise<void> {
+    if (!this.isHooked) return runToEnd(handler, data, context);
     return new Promise((resolve, reject) => {
       this.process(
         context,
