@@ -15,15 +15,15 @@ export const LAYERS = [
   ['pubsub', 'rpc', 'state'],
   ['node'],
   ['cluster'],
-  ['feature-flags', 'dashboard', 'testing'],
+  ['feature-flags', 'pricing', 'dashboard', 'testing'],
   ['replica'],
 ];
 
 /** Only these know Nest; whatever lies below must run without a single installed package. */
-export const NEST_LIBS = ['cluster', 'feature-flags', 'dashboard', 'testing', 'replica'];
+export const NEST_LIBS = ['cluster', 'feature-flags', 'pricing', 'dashboard', 'testing', 'replica'];
 
 /** Libraries that serve the sample applications and are not part of the npm package. */
-export const UNPUBLISHED_LIBS = ['feature-flags', 'replica', 'testing'];
+export const UNPUBLISHED_LIBS = ['feature-flags', 'pricing', 'replica', 'testing'];
 
 /** What each alias stands for: `rookery/mesh` is `libs/node/src/index.ts`. */
 export const faces = new Map(

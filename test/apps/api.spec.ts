@@ -1,10 +1,14 @@
 /** The api over HTTP, with a real database and a cluster that the test plays. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
 import { mkdirSync } from 'node:fs';
 import request from 'supertest';
+import { FlagHistoryController } from '../../apps/api/src/flags/flag-history.controller.js';
 import { MAX_KEYS } from '../../apps/api/src/flags/flag-writer.service.js';
+import { PricingController } from '../../apps/api/src/pricing/pricing.controller.js';
 import { member } from '../../libs/feature-flags/test/fake-cluster.js';
+import { collect } from './support/collect.js';
 import { eventually } from './support/eventually.js';
 import { changed, runApi, type RunningApp } from './support/running-app.js';
 import { type TemporaryFolder, temporaryFolder } from './support/temporary-folder.js';
@@ -154,6 +158,38 @@ describe('the api', () => {
   });
 });
 
+describe('what the api answers to other members', () => {
+  let folder: TemporaryFolder;
+  let api: RunningApp;
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    api = await runApi({ file: folder.file('flags.db') });
+  });
+  afterEach(async () => {
+    await api.app.close();
+    folder.remove();
+  });
+
+  it('is the history of a flag, read as it is taken', async () => {
+    await request(api.url).put('/flags/a').send({ enabled: true }).expect(201);
+    await request(api.url).delete('/flags/a').expect(200);
+    const controller = api.app.get(FlagHistoryController, { strict: false });
+    const rest = { key: 'a', at: expect.any(String), by: 'self', answeredBy: 'self' };
+    expect(await collect(controller.history({ key: 'a' }))).toEqual([
+      { ...rest, version: 2, enabled: false, deleted: true },
+      { ...rest, version: 1, enabled: true, deleted: false },
+    ]);
+    expect(await collect(controller.history({ key: 'a', limit: 1 }))).toHaveLength(1);
+    expect(() => controller.history({ key: 'No!' })).toThrow(RpcException);
+  });
+
+  it('is a price', () => {
+    const controller = api.app.get(PricingController, { strict: false });
+    expect(controller.quote({ people: 25 })).toMatchObject({ bags: { count: 4 }, answeredBy: 'self' });
+    expect(() => controller.quote({ people: 0 })).toThrow(RpcException);
+  });
+});
+
 describe('the api without its database', () => {
   let folder: TemporaryFolder;
   beforeEach(() => {
@@ -184,6 +220,11 @@ describe('the api without its database', () => {
         'FLAGS_NOT_LOADED',
       ]);
       expect((await request(api.url).get('/health').expect(200)).body).toMatchObject({ flags: { stale: true } });
+
+      const history = api.app.get(FlagHistoryController, { strict: false }).history({ key: 'a' });
+      const refusal = await collect(history).catch((error: RpcException) => error.getError());
+      expect(refusal).toMatchObject({ code: 'FLAGS_DATABASE_UNAVAILABLE', answeredBy: 'self' });
+      expect(JSON.stringify(refusal)).not.toContain(file);
 
       folder.remove();
       await eventually(async () => (await request(api.url).get('/flags')).status === 200);

@@ -19,14 +19,14 @@ describe('FlagStore on a file', () => {
 
   it('makes the folder of its file', async () => {
     const file = folder.file('deep/down/flags.db');
-    await open({ file }).put('a', { enabled: true });
+    await open({ file }).put('a', { enabled: true }, 'test');
     expect(existsSync(file)).toBe(true);
   });
 
   it('says that it is unavailable, and changed nothing, when the file is a folder', async () => {
     mkdirSync(folder.file('flags.db'));
     const store = open({ file: folder.file('flags.db') });
-    await expect(store.put('a', { enabled: true })).rejects.toMatchObject({
+    await expect(store.put('a', { enabled: true }, 'test')).rejects.toMatchObject({
       code: 'FLAGS_DATABASE_UNAVAILABLE',
       outcome: 'refused',
       message: expect.stringContaining(folder.file('flags.db')),
@@ -43,19 +43,19 @@ describe('FlagStore on a file', () => {
     const file = folder.file('flags.db');
     writeFileSync(file, 'not a database, but long enough to be looked at '.repeat(100));
     const store = open({ file });
-    await expect(store.put('a', { enabled: true })).rejects.toEqual(unavailable);
+    await expect(store.put('a', { enabled: true }, 'test')).rejects.toEqual(unavailable);
     folder.remove();
-    expect(await store.put('a', { enabled: true })).toMatchObject({ created: true });
+    expect(await store.put('a', { enabled: true }, 'test')).toMatchObject({ created: true });
   });
 
   it('waits for a writer that holds the file, without holding up its own process', async () => {
     const file = folder.file('flags.db');
     const store = open({ file });
-    await store.put('a', { enabled: true });
+    await store.put('a', { enabled: true }, 'test');
     const { default: Database } = await import('libsql');
     const other = new Database(file);
     other.exec('BEGIN IMMEDIATE');
-    const write = store.put('a', { enabled: false });
+    const write = store.put('a', { enabled: false }, 'test');
     let turns = 0;
     const counting = setInterval(() => turns++, 1);
     await eventually(() => turns > 3); // each turn is a moment in which this process could do other work
@@ -69,10 +69,10 @@ describe('FlagStore on a file', () => {
     it('reads what others write', async () => {
       const file = folder.file('flags.db');
       const writer = open({ file });
-      await writer.put('a', { enabled: true });
+      await writer.put('a', { enabled: true }, 'test');
       const reader = open({ file, readOnly: true });
       expect(await reader.all()).toHaveLength(1);
-      await writer.put('b', { enabled: true });
+      await writer.put('b', { enabled: true }, 'test');
       expect(await reader.all()).toHaveLength(2);
     });
 
@@ -87,9 +87,9 @@ describe('FlagStore on a file', () => {
 
     it('refuses to write', async () => {
       const file = folder.file('flags.db');
-      await open({ file }).put('a', { enabled: true });
+      await open({ file }).put('a', { enabled: true }, 'test');
       chmodSync(file, 0o644);
-      await expect(open({ file, readOnly: true }).put('a', { enabled: false })).rejects.toEqual(unavailable);
+      await expect(open({ file, readOnly: true }).put('a', { enabled: false }, 'test')).rejects.toEqual(unavailable);
     });
   });
 });

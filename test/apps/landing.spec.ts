@@ -1,7 +1,11 @@
 /** The landing pages over HTTP: what they say, and what their event stream sends. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import type { FlagHistoryEntry } from '@rookery/feature-flags';
+import type { Quote } from '@rookery/pricing';
+import { ClusterCallError } from 'rookery';
 import request from 'supertest';
+import type { RecentCall } from '../../apps/landing/src/calls/recent-calls.js';
 import { LiveUpdates, MAX_LIVE_STREAMS } from '../../apps/landing/src/live/live-updates.js';
 import { member } from '../../libs/feature-flags/test/fake-cluster.js';
 import { EventStream } from './support/event-stream.js';
@@ -34,9 +38,9 @@ afterEach(async () => {
 describe('landing', () => {
   beforeEach(async () => {
     const { store, close } = openStore({ file: folder.file('flags.db') });
-    await store.put('new-pricing', { enabled: true, description: 'three plans' });
-    await store.put('gone', { enabled: true });
-    await store.delete('gone');
+    await store.put('new-pricing', { enabled: true, description: 'three plans' }, 'test');
+    await store.put('gone', { enabled: true }, 'test');
+    await store.delete('gone', 'test');
     await close();
     landing = await runLanding({ file: folder.file('flags.db') });
   });
@@ -107,13 +111,161 @@ describe('landing', () => {
 
   it('reloads from the database after a gap, serving what it has meanwhile', async () => {
     const { store, close } = openStore({ file: folder.file('flags.db') });
-    await store.put('new-pricing', { enabled: false }); // and no event of it arrives
+    await store.put('new-pricing', { enabled: false }, 'test'); // and no event of it arrives
     await close();
     landing.flags.onGap({ from: member('api-1'), reason: 'window', missed: 1 });
     expect(landing.flags.status()).toMatchObject({ stale: true });
     expect(landing.flags.get('new-pricing')?.version).toBe(1);
     await eventually(() => landing.flags.get('new-pricing')?.version === 2);
     expect((await request(landing.url).get('/flags')).body).toMatchObject({ stale: false });
+  });
+
+  describe('what it asks of an api', () => {
+    const quote: Quote = {
+      people: 25,
+      bags: { count: 4, cents: 9_600 },
+      plan: { name: 'Team', cents: 8_900 },
+      answeredBy: 'api-2',
+    };
+    const entry = (version: number): FlagHistoryEntry => ({
+      key: 'new-pricing',
+      version,
+      enabled: true,
+      deleted: false,
+      at: '2030-01-01T00:00:00.000Z',
+      by: 'api-1',
+      answeredBy: 'api-2',
+    });
+    const recentCalls = async () =>
+      ((await request(landing.url).get('/calls').expect(200)).body as { calls: RecentCall[] }).calls;
+
+    it('is a price, which the page shows with who calculated it', async () => {
+      const asked: unknown[] = [];
+      landing.cluster.answers.set('pricing.quote', (data) => (asked.push(data), quote));
+      const { text } = await request(landing.url).get('/').expect(200);
+      expect(text).toContain('€89.00 a month: Team');
+      expect(text).toMatch(/Calculated by <b>api-2<\/b> in [\d.]+ ms/);
+      await request(landing.url)
+        .get('/quote?people=60')
+        .expect(200)
+        .expect(/^<div id="quote"/);
+      expect(asked).toEqual([{ people: 25 }, { people: 60 }]);
+      expect(await recentCalls()).toEqual([
+        {
+          id: 2,
+          at: expect.any(Number),
+          pattern: 'pricing.quote',
+          member: 'api-2',
+          tookMs: expect.any(Number),
+          error: null,
+        },
+        expect.objectContaining({ id: 1, member: 'api-2', error: null }),
+      ]);
+    });
+
+    it('is not needed for the page: without an answer it has all else, and says so', async () => {
+      const { text } = await request(landing.url).get('/').expect(200);
+      expect(text).toContain('Most offices');
+      expect(text).toContain('cannot be calculated now. None of our servers');
+      landing.cluster.answers.set('pricing.quote', () => {
+        throw new ClusterCallError('TIMEOUT', 'late', 'pricing.quote', member('api-1'));
+      });
+      const late = await request(landing.url).get('/').expect(200);
+      expect(late.text).toContain('did not answer in time');
+      expect(late.text).not.toContain('api-1');
+      expect(await recentCalls()).toMatchObject([
+        { member: 'api-1', error: 'TIMEOUT' },
+        { member: null, error: 'NO_PEER' },
+      ]);
+    });
+
+    it('is the history of a flag, which the visitor is sent as it comes', async () => {
+      const asked: unknown[] = [];
+      landing.cluster.answers.set('flags.history', async function* (data) {
+        asked.push(data);
+        yield entry(2);
+        yield entry(1);
+      });
+      const { text, headers } = await request(landing.url).get('/flags/new-pricing/history?limit=5').expect(200);
+      expect(headers['content-type']).toBe('text/html; charset=utf-8');
+      expect(headers['content-security-policy']).toContain("default-src 'none'");
+      expect(text).toMatch(/<td>2<\/td>[^]*<td>1<\/td>[^]*2 changes, the newest first, told by <b>api-2<\/b>/);
+      expect(asked).toEqual([{ key: 'new-pricing', limit: 5 }]);
+      expect(await recentCalls()).toMatchObject([{ pattern: 'flags.history', member: 'api-2', error: null }]);
+    });
+
+    it('is told from the middle on as far as it came, and with the right status where it did not come at all', async () => {
+      landing.cluster.answers.set('flags.history', async function* () {
+        yield entry(2);
+        throw new ClusterCallError('PEER_LOST', 'gone', 'flags.history', member('api-2'));
+      });
+      const cut = await request(landing.url).get('/flags/new-pricing/history').expect(200);
+      expect(cut.text).toMatch(/<td>2<\/td>[^]*Cut short[^]*api-2[^]*PEER_LOST/);
+      landing.cluster.answers.delete('flags.history');
+      await request(landing.url)
+        .get('/flags/new-pricing/history')
+        .expect(503)
+        .expect(/Nobody told it[^]*NO_PEER/);
+      landing.cluster.answers.set('flags.history', () => {
+        const refusal = { code: 'FLAGS_INVALID_REQUEST', message: 'x', answeredBy: 'api-1' };
+        throw new ClusterCallError('FAILED', 'x', 'flags.history', member('api-1'), refusal);
+      });
+      await request(landing.url)
+        .get('/flags/No!/history')
+        .expect(400)
+        .expect(/api-1[^]*FLAGS_INVALID_REQUEST/);
+      expect(await recentCalls()).toMatchObject([
+        { member: 'api-1', error: 'FLAGS_INVALID_REQUEST' },
+        { member: null, error: 'NO_PEER' },
+        { member: 'api-2', error: 'PEER_LOST' },
+      ]);
+    });
+
+    it('is not asked for any more when the visitor left before the first row', async () => {
+      let begin = (): void => undefined;
+      let isOver = false;
+      const asked = new Promise<void>((heard) => {
+        landing.cluster.answers.set('flags.history', async function* () {
+          const begun = new Promise<void>((resolve) => (begin = resolve));
+          heard();
+          await begun;
+          try {
+            for (let version = 1_000_000; ; version--) yield entry(version);
+          } finally {
+            isOver = true;
+          }
+        });
+      });
+      const visit = new AbortController();
+      const visited = fetch(`${landing.url}/flags/new-pricing/history`, { signal: visit.signal });
+      await asked;
+      visit.abort();
+      await expect(visited).rejects.toThrow();
+      const connections = () =>
+        new Promise<number>((resolve) =>
+          landing.app.getHttpServer().getConnections((_: unknown, count: number) => resolve(count)),
+        );
+      await eventually(async () => (await connections()) === 0);
+      begin();
+      await eventually(() => isOver);
+    });
+
+    it('is not asked for any more once the visitor has left', async () => {
+      let isOver = false;
+      landing.cluster.answers.set('flags.history', async function* () {
+        try {
+          for (let version = 1_000_000; ; version--) yield entry(version);
+        } finally {
+          isOver = true;
+        }
+      });
+      const visit = new AbortController();
+      const response = await fetch(`${landing.url}/flags/new-pricing/history`, { signal: visit.signal });
+      await response.body!.getReader().read();
+      visit.abort();
+      await eventually(() => isOver);
+      expect(await recentCalls()).toMatchObject([{ pattern: 'flags.history', member: 'api-2', error: null }]);
+    });
   });
 
   describe('event stream', () => {
@@ -203,7 +355,7 @@ describe('landing without its database', () => {
     const stream = await openStream();
     await stream.heard(({ data }) => data.includes('may be out of date'));
     const { store, close } = openStore({ file });
-    await store.put('new-pricing', { enabled: true });
+    await store.put('new-pricing', { enabled: true }, 'test');
     await close();
     await stream.heard(({ data }) => data.includes('Most offices'));
     expect((await request(landing.url).get('/flags')).body).toMatchObject({ stale: false });

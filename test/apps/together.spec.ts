@@ -83,7 +83,7 @@ describe('two api and two landing replicas', () => {
 
   it('heal by themselves when an api dies between the database and the announcement', async () => {
     const { store, close } = openStore({ file: folder.file('flags.db') });
-    await store.put('unannounced', { enabled: true });
+    await store.put('unannounced', { enabled: true }, 'test');
     await close();
     replicas.get('api-1')?.process.kill('SIGKILL');
     for (const name of ['api-2', 'landing-1', 'landing-2'] as const) {

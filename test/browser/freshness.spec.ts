@@ -43,7 +43,7 @@ describeWithBrowser('the landing page while an api is silent', () => {
       await note.waitFor({ state: 'visible', timeout: STALE_WITHIN_MS });
       await note.click();
       await page.getByText('Another of our servers cannot be asked right now').waitFor({ state: 'visible' });
-      expect(await page.content()).not.toMatch(/api-1|unproven-peer|127\.0\.0\.1:\d/);
+      expect(await page.locator('#freshness').innerHTML()).not.toMatch(/api-1|unproven-peer|127\.0\.0\.1:\d/);
     } finally {
       api.process.kill('SIGCONT');
     }

@@ -21,7 +21,7 @@ describeWithBrowser('the landing page in a browser', () => {
   beforeEach(async () => {
     folder = temporaryFolder();
     const { store, close } = openStore({ file: folder.file('flags.db') });
-    await store.put('promo-banner', { enabled: false });
+    await store.put('promo-banner', { enabled: false }, 'test');
     await close();
     landing = await runLanding({ file: folder.file('flags.db') });
     page = await browser.newPage();
@@ -52,6 +52,24 @@ describeWithBrowser('the landing page in a browser', () => {
     landing.flags.onFlagChanged(changed('promo-banner', 3, { enabled: false }));
     await page.getByText('Half price until Sunday').waitFor({ state: 'hidden' });
     expect(await page.evaluate('window.sameDocument')).toBe(true);
+    expect(complaints).toEqual([]);
+  }, 30_000);
+
+  it('shows the price in the way that the flag says, without asking again, and asks for another number of people', async () => {
+    await page.getByText('Your own price cannot be calculated now').waitFor(); // nobody answers yet
+    const asked: unknown[] = [];
+    landing.cluster.answers.set('pricing.quote', (data) => {
+      asked.push(data);
+      const { people } = data as { people: number };
+      return { people, bags: { count: 4, cents: 9_600 }, plan: { name: 'Team', cents: 8_900 }, answeredBy: 'api-1' };
+    });
+    await page.getByLabel('How many are you?').selectOption('60');
+    await page.getByText('Calculated by api-1').waitFor();
+    await page.getByText('€96.00 a month').waitFor({ state: 'visible' });
+    landing.flags.onFlagChanged(changed('new-pricing', 1));
+    await page.getByText('€89.00 a month').waitFor({ state: 'visible' });
+    expect(await page.getByText('€96.00 a month').isVisible()).toBe(false);
+    expect(asked).toEqual([{ people: 60 }]);
     expect(complaints).toEqual([]);
   }, 30_000);
 

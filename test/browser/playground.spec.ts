@@ -74,6 +74,42 @@ describeWithBrowser('the playground in a browser', () => {
   );
 
   it(
+    'shows the calls of a landing page as they are made, and who answered',
+    async () => {
+      const { url } = await playground.replica('landing-2');
+      const landing = await open(url!);
+      await landing.getByText(/Calculated by api-\d in/).waitFor();
+      const calls = page.locator('#calls > [data-key="landing-2"] li');
+      await calls
+        .filter({ hasText: 'pricing.quote' })
+        .filter({ hasText: /api-\d answered in [\d.]+ ms/ })
+        .first()
+        .waitFor();
+      const before = await calls.count();
+      await landing.getByLabel('How many are you?').selectOption('120');
+      await landing.getByText('For 120 people.').waitFor();
+      await calls.nth(before).waitFor();
+      await landing.context().close();
+      expect(complaints).toEqual([]);
+    },
+    LIMIT,
+  );
+
+  it(
+    'leads from a flag to its history, as an api tells it',
+    async () => {
+      const link = page.getByRole('link', { name: 'History of dark-mode' });
+      const history = await open((await link.getAttribute('href'))!);
+      await history.getByRole('cell', { name: 'api-1' }).first().waitFor();
+      await history.getByText(/the newest first, told by api-\d/).waitFor();
+      await history.context().close();
+      await page.locator('#calls').getByText('flags.history').first().waitFor();
+      expect(complaints).toEqual([]);
+    },
+    LIMIT,
+  );
+
+  it(
     'kills a replica, shows that the others lost it, and starts it again',
     async () => {
       await replica('landing-1').getByRole('button', { name: 'Kill' }).click();

@@ -26,22 +26,22 @@ describeWithPostgres('FlagStore on Postgres', () => {
 
   it('survives a crash of the server while idle, and finds it again', async () => {
     const store = open({ databaseUrl });
-    await store.put('idle', { enabled: true });
+    await store.put('idle', { enabled: true }, 'test');
     await server.crash();
-    await expect(store.put('idle', { enabled: false })).rejects.toEqual(unavailable);
+    await expect(store.put('idle', { enabled: false }, 'test')).rejects.toEqual(unavailable);
     await expect(store.all()).rejects.toEqual(unavailable);
     await server.restart();
-    expect(await store.put('idle', { enabled: false })).toMatchObject({ record: { version: 2 } });
+    expect(await store.put('idle', { enabled: false }, 'test')).toMatchObject({ record: { version: 2 } });
   }, 30_000);
 
   it('does not claim to know what became of a write that the server took to its grave', async () => {
     const store = open({ databaseUrl });
-    await store.put('locked', { enabled: true });
+    await store.put('locked', { enabled: true }, 'test');
     const other = new pg.Client({ connectionString: databaseUrl });
     other.on('error', () => undefined); // it dies with the server
     await other.connect();
     await other.query(`BEGIN; UPDATE feature_flags SET description = 'mine' WHERE "key" = 'locked'`);
-    const write = store.put('locked', { enabled: false });
+    const write = store.put('locked', { enabled: false }, 'test');
     const refused = expect(write).rejects.toMatchObject({ code: 'FLAGS_DATABASE_UNAVAILABLE', outcome: 'unknown' });
     await eventually(
       async () => (await other.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).rowCount,
@@ -57,10 +57,10 @@ describeWithPostgres('FlagStore on Postgres', () => {
       const url = new URL(databaseUrl);
       url.port = String(proxy.port);
       const store = open({ databaseUrl: url.href });
-      await store.put('a', { enabled: true });
+      await store.put('a', { enabled: true }, 'test');
       proxy.freeze();
-      await expect(store.put('a', { enabled: false })).rejects.toMatchObject({ outcome: 'unknown' });
-      expect(await store.put('a', { enabled: false })).toMatchObject({ created: false });
+      await expect(store.put('a', { enabled: false }, 'test')).rejects.toMatchObject({ outcome: 'unknown' });
+      expect(await store.put('a', { enabled: false }, 'test')).toMatchObject({ created: false });
     } finally {
       proxy.close();
     }
@@ -83,7 +83,7 @@ describeWithPostgres('FlagStore on Postgres', () => {
 
   it('refuses to write when opened for reading only', async () => {
     await open({ databaseUrl }).all();
-    await expect(open({ databaseUrl, readOnly: true }).put('a', { enabled: true })).rejects.toMatchObject({
+    await expect(open({ databaseUrl, readOnly: true }).put('a', { enabled: true }, 'test')).rejects.toMatchObject({
       code: 'FLAGS_DATABASE_UNAVAILABLE',
       outcome: 'refused',
     });

@@ -98,6 +98,31 @@ describe('npm start', () => {
     page.close();
   });
 
+  it('shows what a landing replica asked, who answered, and what became of a flag that was changed', async () => {
+    const { url } = await playground.replica('landing-2');
+    await request(url!)
+      .get('/')
+      .expect(200)
+      .expect(/Calculated by <b>api-\d<\/b>/);
+    const { replicas } = await playground.shows(({ replicas }) =>
+      replicas.some(({ name, calls }) => name === 'landing-2' && calls.length > 0),
+    );
+    for (const { name, calls } of replicas) {
+      if (name === 'landing-2') {
+        expect(calls[0]).toMatchObject({ pattern: 'pricing.quote', error: null });
+        expect(calls[0]?.member).toMatch(/^api-\d$/);
+      } else expect(calls).toEqual([]);
+    }
+
+    await playground.put('/flags/promo-banner', { enabled: false, via: 'api-2' }).expect(200);
+    const { text } = await request(url!).get('/flags/promo-banner/history').expect(200);
+    expect(text).toMatch(/<td>off<\/td><td>.*<\/td><td>api-2<\/td>/);
+    await playground.shows(({ replicas }) =>
+      replicas.some(({ calls }) => calls[0]?.pattern === 'flags.history' && calls[0].error === null),
+    );
+    await playground.put('/flags/promo-banner', { enabled: true }).expect(200);
+  });
+
   it('creates a flag, and hands on what the api refuses', async () => {
     await playground.post('/flags/brand-new', { enabled: true, description: 'x' }).expect(201);
     await playground.put('/flags/brand-new', { enabled: true, description: 'x'.repeat(201) }).expect(400);

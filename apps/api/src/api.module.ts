@@ -3,8 +3,11 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { FeatureFlagsModule } from '@rookery/feature-flags';
 import { HealthController, HttpDrain, type ReplicaConfig } from '@rookery/replica';
+import { Refusals } from './calls/refusals.js';
+import { FlagHistoryController } from './flags/flag-history.controller.js';
 import { FlagWriter } from './flags/flag-writer.service.js';
 import { FlagsController } from './flags/flags.controller.js';
+import { PricingController } from './pricing/pricing.controller.js';
 
 /** What this module needs to be told. */
 type ModuleConfig = Pick<ReplicaConfig, 'flags'> & { readonly http: Pick<ReplicaConfig['http'], 'drainMs'> };
@@ -15,9 +18,10 @@ export class ApiModule {
     return {
       module: ApiModule,
       imports: [FeatureFlagsModule.forRoot({ ...flags, readOnly: false })],
-      controllers: [FlagsController, HealthController],
+      controllers: [FlagsController, FlagHistoryController, PricingController, HealthController],
       providers: [
         FlagWriter,
+        Refusals,
         {
           provide: HttpDrain,
           inject: [HttpAdapterHost],

@@ -9,6 +9,9 @@ const via = document.getElementById('via');
 const form = document.getElementById('new-flag');
 const scroll = document.getElementById('flags-scroll');
 
+/** The landing page that is asked for the history of a flag; undefined while none is up. */
+let historian;
+
 scroll.addEventListener('scroll', showWhetherThereIsMore);
 const sizes = new ResizeObserver(showWhetherThereIsMore);
 for (const element of [scroll, scroll.firstElementChild]) sizes.observe(element);
@@ -22,6 +25,7 @@ form.addEventListener('submit', async (event) => {
 
 export function showFlags({ replicas, flags, flagsNotShown }) {
   showApis(replicas);
+  historian = replicas.find(({ app, state }) => app === 'landing' && state === 'up')?.url;
   reconcile(
     head,
     [{ name: 'flag' }, ...replicas],
@@ -68,7 +72,19 @@ function createRow({ key }) {
   return make(
     'tr',
     {},
-    make('th', { scope: 'row' }, make('div', {}, toggle, make('span', {}, make('b', {}, key), make('small')))),
+    make(
+      'th',
+      { scope: 'row' },
+      make('div', {}, toggle, make('span', {}, make('b', {}, key), createHistoryLink(key), make('small'))),
+    ),
+  );
+}
+
+function createHistoryLink(key) {
+  return make(
+    'a',
+    { class: 'history', target: '_blank', rel: 'noopener', 'aria-label': `History of ${key}` },
+    'history',
   );
 }
 
@@ -78,6 +94,8 @@ function updateRow(row, { key, description, enabled, cells }) {
   setAttribute(title.querySelector('.switch'), 'aria-checked', enabled);
   setText(title.querySelector('b'), key);
   setText(title.querySelector('small'), description);
+  const address = historian === undefined ? null : `${historian}/flags/${encodeURIComponent(key)}/history`;
+  setAttribute(title.querySelector('.history'), 'href', address);
   reconcile(row, [{ replica: '' }, ...cells], ({ replica }) => replica, createCell, updateCell);
 }
 

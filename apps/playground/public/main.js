@@ -1,5 +1,6 @@
 /** Keeps the page current: every message of the stream is the whole view, and every part shows what concerns it. */
 import { showActivity } from './activity.js';
+import { showCalls } from './calls.js';
 import { setText } from './dom.js';
 import { showFlags } from './flags.js';
 import { showGraph } from './graph.js';
@@ -36,7 +37,7 @@ function heard() {
 }
 
 function show(view) {
-  for (const part of [showSummary, showGraph, showReplicas, showFlags, showActivity]) part(view);
+  for (const part of [showSummary, showGraph, showReplicas, showFlags, showActivity, showCalls]) part(view);
 }
 
 function say(text) {

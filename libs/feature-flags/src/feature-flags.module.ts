@@ -4,6 +4,7 @@ import { type FeatureFlagsOptions, resolveFeatureFlagsOptions } from './feature-
 import { FeatureFlagsService } from './feature-flags.service.js';
 import { FEATURE_FLAGS_OPTIONS } from './feature-flags.tokens.js';
 import { FlagDatabase } from './flag-database.js';
+import { FlagHistory } from './flag-history.js';
 import { FlagStore } from './flag-store.js';
 
 @Module({})
@@ -16,8 +17,14 @@ export class FeatureFlagsModule {
     const resolved = resolveFeatureFlagsOptions(options);
     return {
       module: FeatureFlagsModule,
-      providers: [{ provide: FEATURE_FLAGS_OPTIONS, useValue: resolved }, FlagDatabase, FlagStore, FeatureFlagsService],
-      exports: resolved.readOnly ? [FeatureFlagsService] : [FeatureFlagsService, FlagStore],
+      providers: [
+        { provide: FEATURE_FLAGS_OPTIONS, useValue: resolved },
+        FlagDatabase,
+        FlagStore,
+        FlagHistory,
+        FeatureFlagsService,
+      ],
+      exports: resolved.readOnly ? [FeatureFlagsService] : [FeatureFlagsService, FlagStore, FlagHistory],
     };
   }
 }

@@ -1,8 +1,9 @@
-/** Makes the table, however many replicas start at the same moment. */
+/** Makes the tables, however many replicas start at the same moment. */
 import { type DataSource, QueryFailedError } from 'typeorm';
 
 /** Understood by SQLite and Postgres alike. */
-const CREATE_TABLE = `
+const CREATE_TABLES = [
+  `
   CREATE TABLE IF NOT EXISTS feature_flags (
     "key" VARCHAR(64) NOT NULL PRIMARY KEY,
     enabled BOOLEAN NOT NULL,
@@ -11,18 +12,30 @@ const CREATE_TABLE = `
     created_version INTEGER NOT NULL,
     deleted BOOLEAN NOT NULL,
     updated_at BIGINT NOT NULL
-  )`;
+  )`,
+  // What became of a flag, write by write. Rows are added together with the write, and never changed.
+  `
+  CREATE TABLE IF NOT EXISTS feature_flag_changes (
+    "key" VARCHAR(64) NOT NULL,
+    version INTEGER NOT NULL,
+    enabled BOOLEAN NOT NULL,
+    deleted BOOLEAN NOT NULL,
+    changed_at BIGINT NOT NULL,
+    changed_by TEXT NOT NULL,
+    PRIMARY KEY ("key", version)
+  )`,
+];
 
 const MAX_TRIES = 5;
 
 /**
  * Postgres checks `IF NOT EXISTS` before it takes the lock, so of several replicas that start together all but one
- * may be told that the table (or its row type) is a duplicate. By then it exists, and the next try sees it.
+ * may be told that a table (or its row type) is a duplicate. By then it exists, and the next try sees it.
  */
 export async function createSchema(dataSource: DataSource): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
-      await dataSource.query(CREATE_TABLE);
+      for (const statement of CREATE_TABLES) await dataSource.query(statement);
       return;
     } catch (error) {
       if (tries === MAX_TRIES || !isDuplicate(error)) throw error;

@@ -1,5 +1,13 @@
-/** A cluster of one that a test can make stale, and whose announcements it can read. */
-import type { Cluster, ConfirmedPublication, Freshness, Member } from 'rookery';
+/** A cluster of one that a test can make stale, whose announcements it can read, and whose calls it can answer. */
+import {
+  type Cluster,
+  ClusterCallError,
+  type ClusterClient,
+  type ConfirmedPublication,
+  type Freshness,
+  type Member,
+} from 'rookery';
+import { defer, type Observable } from 'rxjs';
 
 export function member(name: string): Member {
   return {
@@ -19,6 +27,9 @@ export class FakeCluster {
   /** What the next announcements report; an error is thrown instead. */
   outcome: ConfirmedPublication | Error = { confirmed: [], failed: [], pending: [] };
 
+  /** What calls are answered with, by pattern; an async iterable is a stream. Nobody serves the others. */
+  readonly answers = new Map<string, (data: unknown) => unknown>();
+
   members(): readonly Member[] {
     return this.peers;
   }
@@ -35,6 +46,26 @@ export class FakeCluster {
     if (this.outcome instanceof Error) return Promise.reject(this.outcome);
     this.publish(topic, payload);
     return Promise.resolve(this.outcome);
+  }
+
+  async *requestStream(pattern: string, data: unknown): AsyncGenerator<unknown> {
+    yield* this.#answer(pattern, data) as AsyncIterable<unknown>;
+  }
+
+  /** A client of it, all of whose views are the same. */
+  get client(): ClusterClient {
+    const client = {
+      idempotent: () => client,
+      withDeadline: () => client,
+      send: (pattern: string, data: unknown): Observable<unknown> => defer(async () => this.#answer(pattern, data)),
+    };
+    return client as unknown as ClusterClient;
+  }
+
+  #answer(pattern: string, data: unknown): unknown {
+    const answer = this.answers.get(pattern);
+    if (answer === undefined) throw new ClusterCallError('NO_PEER', `Nobody serves ${pattern}.`, pattern);
+    return answer(data);
   }
 
   /** The fake where the real one is asked for. */

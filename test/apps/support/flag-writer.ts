@@ -16,7 +16,7 @@ process.send?.('ready');
 await told;
 const versions: number[] = [];
 for (let i = 0; i < Number(times); i++) {
-  versions.push((await store.put(key, { enabled: i % 2 === 0 })).record.version);
+  versions.push((await store.put(key, { enabled: i % 2 === 0 }, String(process.pid))).record.version);
   await pause(1); // so that the writers take turns, not one stretch after the other
 }
 await close();

@@ -3,7 +3,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FeatureFlagsService, type FlagRecord, type WhenStale } from '@rookery/feature-flags';
-import { Cluster, ClusterLifecycle, type ClusterPhase } from 'rookery';
+import { Cluster, ClusterClient, ClusterLifecycle, type ClusterPhase } from 'rookery';
 import { ApiModule } from '../../../apps/api/src/api.module.js';
 import { LandingModule } from '../../../apps/landing/src/landing.module.js';
 import { configureWeb } from '../../../apps/landing/src/web.js';
@@ -78,9 +78,10 @@ class PlayedCluster {
       module: PlayedCluster,
       providers: [
         { provide: Cluster, useValue: cluster },
+        { provide: ClusterClient, useFactory: () => cluster.client },
         { provide: ClusterLifecycle, useValue: lifecycle },
       ],
-      exports: [Cluster, ClusterLifecycle],
+      exports: [Cluster, ClusterClient, ClusterLifecycle],
     };
   }
 }

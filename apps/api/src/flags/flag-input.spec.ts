@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { InvalidRequestError, parseFlag, parseKey } from './flag-input.js';
+import { InvalidRequestError } from '../invalid-request.error.js';
+import { parseFlag, parseKey } from './flag-input.js';
 
 function problemsOf(act: () => unknown): readonly string[] {
   try {

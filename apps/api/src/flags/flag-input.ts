@@ -1,15 +1,6 @@
 /** Checks what a request says about a flag, and names everything that is wrong with it at once. Pure. */
 import type { FlagInput } from '@rookery/feature-flags';
-
-/** A request that cannot be carried out as it is; `problems` says all that is wrong, one sentence each. */
-export class InvalidRequestError extends Error {
-  readonly code = 'FLAGS_INVALID_REQUEST';
-
-  constructor(readonly problems: readonly string[]) {
-    super(problems.join('; '));
-    this.name = 'InvalidRequestError';
-  }
-}
+import { InvalidRequestError } from '../invalid-request.error.js';
 
 const KEY_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const MAX_DESCRIPTION_LENGTH = 200;
@@ -30,8 +21,9 @@ export function parseFlag(key: string, body: unknown): FlagInput {
   return description === undefined ? { enabled } : { enabled, description };
 }
 
-function problemsOfKey(key: string): string[] {
-  if (KEY_PATTERN.test(key)) return [];
+/** Empty for a key that can be one. */
+export function problemsOfKey(key: unknown): string[] {
+  if (typeof key === 'string' && KEY_PATTERN.test(key)) return [];
   return ['the key must be 1 to 64 characters of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit'];
 }
 

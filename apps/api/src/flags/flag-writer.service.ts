@@ -44,13 +44,13 @@ export class FlagWriter {
         `There are ${MAX_KEYS} keys, deleted ones included; no more can be made.`,
       );
     }
-    const write = await this.#commit(key, () => this.store.put(key, input));
+    const write = await this.#commit(key, () => this.store.put(key, input, this.cluster.self.name));
     return { ...write, live: await this.#announce(write.record) };
   }
 
   /** Deletes a flag, and tells every replica once that is committed. */
   async delete(key: string): Promise<{ record: FlagRecord; live: Live }> {
-    const record = await this.#commit(key, () => this.store.delete(key));
+    const record = await this.#commit(key, () => this.store.delete(key, this.cluster.self.name));
     if (record === undefined) throw new FlagsError('FLAGS_NOT_FOUND', `There is no flag "${key}".`);
     return { record, live: await this.#announce(record) };
   }

@@ -2,10 +2,11 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpStatus } from '@nestjs/common';
 import { FlagsDatabaseError, FlagsError, type FlagsErrorCode } from '@rookery/feature-flags';
 import type { Response } from 'express';
-import { InvalidRequestError } from './flag-input.js';
+import { InvalidRequestError } from '../invalid-request.error.js';
 
 const STATUS: Record<FlagsErrorCode | InvalidRequestError['code'], HttpStatus> = {
   FLAGS_INVALID_REQUEST: HttpStatus.BAD_REQUEST,
+  PRICING_INVALID_REQUEST: HttpStatus.BAD_REQUEST,
   FLAGS_NOT_FOUND: HttpStatus.NOT_FOUND,
   FLAGS_LIMIT_REACHED: HttpStatus.CONFLICT,
   FLAGS_DATABASE_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,

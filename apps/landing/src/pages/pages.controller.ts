@@ -1,28 +1,23 @@
-/** The landing page and the files it is made with. A request for it reads nothing outside this process. */
+/**
+ * The landing page and the files it is made with. All that flags decide is read from the memory of this process. One thing is
+ * asked of another: the price, of an api replica, within a deadline; the page comes without it when nobody answers.
+ */
 import { Controller, Get, Header, NotFoundException, Param, Res } from '@nestjs/common';
 import { FeatureFlagsService } from '@rookery/feature-flags';
 import type { Response } from 'express';
 import { Cluster } from 'rookery';
+import { ApiCalls } from '../calls/api-calls.service.js';
+import { FIRST_SIZE, quoteView } from '../quotes/quote-view.js';
+import { CONTENT_SECURITY_POLICY } from './content-security-policy.js';
 import { pageState } from './page-state.js';
 import { Templates } from './templates.js';
-
-/** Scripts, styles and connections of our own and nothing else: no inline script, no `eval`, no frame around us. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'", // htmx fetches the event stream
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 @Controller()
 export class PagesController {
   constructor(
     private readonly flags: FeatureFlagsService,
     private readonly cluster: Cluster,
+    private readonly calls: ApiCalls,
     private readonly templates: Templates,
   ) {}
 
@@ -30,8 +25,9 @@ export class PagesController {
   @Header('Content-Type', 'text/html; charset=utf-8')
   @Header('Content-Security-Policy', CONTENT_SECURITY_POLICY)
   @Header('Cache-Control', 'no-store')
-  landing(): string {
-    return this.templates.page(pageState(this.flags, this.cluster.self.name));
+  async landing(): Promise<string> {
+    const quote = quoteView(await this.calls.quote({ people: FIRST_SIZE }));
+    return this.templates.page(pageState(this.flags, this.cluster.self.name), quote);
   }
 
   @Get('assets/:hash/:name')

@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Injectable } from '@nestjs/common';
+import type { FlagChange } from '@rookery/feature-flags';
 import { Eta } from 'eta';
+import type { CallFailure } from '../calls/call-failure.js';
+import { FIRST_SIZE, type QuoteView, SIZES } from '../quotes/quote-view.js';
 import type { PageState } from './page-state.js';
 
 /** The parts of the page that depend on flags. Each is one element whose id is its name, so that it can be replaced. */
@@ -29,12 +32,35 @@ export class Templates {
   readonly #eta = new Eta({ views, cache: true, autoEscape: true });
   readonly assets = { stylesheet: asset(...ASSETS.stylesheet), script: asset(...ASSETS.script) };
 
-  page(state: PageState): string {
-    return this.#eta.render('page', { ...state, assets: this.assets });
+  page(state: PageState, quote: QuoteView): string {
+    const estimate = { quote, sizes: SIZES, firstSize: FIRST_SIZE };
+    return this.#eta.render('page', { ...state, estimate, assets: this.assets });
   }
 
   partial(name: PartialName, state: PageState): string {
     return this.#eta.render(`partials/${name}`, state);
+  }
+
+  /** The part of the page that shows a price. */
+  quote(quote: QuoteView): string {
+    return this.#eta.render('partials/quote', quote);
+  }
+
+  /** The history of a flag, in the order in which it is sent: this, any number of {@link historyRow}, and {@link historyEnd}. */
+  historyHead(key: string): string {
+    return this.#eta.render('history/head', { key, assets: this.assets });
+  }
+
+  historyRow(change: FlagChange): string {
+    return this.#eta.render('history/row', change);
+  }
+
+  historyEnd(end: {
+    readonly count: number;
+    readonly answeredBy: string | null;
+    readonly failure: CallFailure | undefined;
+  }): string {
+    return this.#eta.render('history/end', end);
   }
 }
 

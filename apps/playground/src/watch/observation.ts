@@ -22,6 +22,20 @@ export interface SeenFlag {
   readonly description: string;
 }
 
+/** A call that a replica made. */
+export interface SeenCall {
+  /** Counts the calls of one process. */
+  readonly id: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly pattern: string;
+  /** The name of the replica that answered or, with an error, that was asked last; null when nobody could be asked. */
+  readonly member: string | null;
+  readonly tookMs: number;
+  /** A stable code; null for a call that was answered. */
+  readonly error: string | null;
+}
+
 /** One replica's own view at one moment. */
 export interface Observation {
   readonly incarnation: string;
@@ -31,10 +45,19 @@ export interface Observation {
   /** Why not, of the mesh and of the flags together. */
   readonly reasons: readonly string[];
   readonly flags: readonly SeenFlag[];
+  /** The last ones, newest first. */
+  readonly calls: readonly SeenCall[];
 }
 
-/** Undefined when the answers are not those of a sample application. */
-export function readObservation(cluster: JsonAnswer, flags: JsonAnswer): Observation | undefined {
+/**
+ * Undefined when the answers are not those of a sample application.
+ * @param calls undefined for an application that makes none
+ */
+export function readObservation(
+  cluster: JsonAnswer,
+  flags: JsonAnswer,
+  calls: JsonAnswer | undefined,
+): Observation | undefined {
   if (cluster.status !== 200 || !isView(cluster.body)) return undefined;
   const { self, members, links, freshness } = cluster.body;
   const held = readFlags(flags);
@@ -45,6 +68,7 @@ export function readObservation(cluster: JsonAnswer, flags: JsonAnswer): Observa
     fresh: freshness.fresh && !held.stale,
     reasons: [...new Set([...freshness.reasons, ...held.reasons])],
     flags: held.flags,
+    calls: calls === undefined ? [] : readCalls(calls),
   };
 }
 
@@ -64,6 +88,19 @@ function readFlags({ status, body }: JsonAnswer): HeldFlags {
     stale,
     reasons,
   };
+}
+
+function readCalls({ status, body }: JsonAnswer): readonly SeenCall[] {
+  const { calls } = Object(body) as { calls?: readonly SeenCall[] };
+  if (status !== 200 || !Array.isArray(calls)) return [];
+  return calls.map(({ id, at, pattern, member, tookMs, error }: SeenCall) => ({
+    id,
+    at,
+    pattern,
+    member,
+    tookMs,
+    error,
+  }));
 }
 
 function isView(body: unknown): body is ClusterView {

@@ -17,6 +17,7 @@ function watched(name: string, sees: Record<string, string> = {}, rest: Partial<
       fresh: true,
       reasons: [],
       flags: [],
+      calls: [],
       ...rest,
     },
   };
@@ -119,5 +120,21 @@ describe('the flags of the view', () => {
   it('are as many as can be shown, and the rest is counted', () => {
     const many = Array.from({ length: 100 }, (_, i) => flag(`f${i}`, 1));
     expect(viewOf(watched('a', {}, { flags: many }))).toMatchObject({ flagsNotShown: 40, flags: { length: 60 } });
+  });
+});
+
+describe('the calls of the view', () => {
+  const call = (id: number) => ({ id, at: id, pattern: 'p', member: 'api-1', tookMs: 1, error: null });
+
+  it('are the newest of each replica', () => {
+    const calls = Array.from({ length: 20 }, (_, i) => call(20 - i));
+    const [a, b] = viewOf(watched('a', {}, { calls }), watched('b', {}, { calls: [call(1)] })).replicas;
+    expect(a?.calls.map(({ id }) => id)).toEqual([20, 19, 18, 17, 16, 15]);
+    expect(b?.calls).toEqual([call(1)]);
+  });
+
+  it('are not shown of a replica that has ended', () => {
+    const { observation } = watched('a', {}, { calls: [call(1)] });
+    expect(viewOf({ ...ended('a'), observation }).replicas[0]?.calls).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@
 import { isRunning, type Replica } from '../fleet/replica.js';
 import { MAX_REPLICAS } from '../fleet/replica-plan.js';
 import type { Activity } from './activity-log.js';
-import type { Observation, SeenFlag, SeenLink } from './observation.js';
+import type { Observation, SeenCall, SeenFlag, SeenLink } from './observation.js';
 
 /** A replica as the watcher knows it. */
 export interface Watched {
@@ -25,6 +25,8 @@ export interface ReplicaView {
   readonly reasons: readonly string[];
   /** The other replicas in its own eyes: up, suspect, lost, left, or, of those that run, unknown. Empty while it does not answer. */
   readonly sees: readonly { readonly name: string; readonly status: string }[];
+  /** The last calls that it made, newest first. Empty while it does not answer. */
+  readonly calls: readonly SeenCall[];
 }
 
 /**
@@ -70,6 +72,8 @@ export interface PlaygroundView {
 }
 
 const MAX_FLAGS = 60;
+/** Of one replica; it remembers a few more. */
+const MAX_CALLS = 6;
 
 export function playgroundView(watched: readonly Watched[], activity: readonly Activity[]): PlaygroundView {
   const keys = [
@@ -108,6 +112,7 @@ function replicaView({ replica, observation }: Watched, all: readonly Watched[])
           .filter(({ other, status }) => status !== 'unknown' || isRunning(other.replica))
           .map(({ other, status }) => ({ name: other.replica.name, status }))
       : [],
+    calls: answers ? observation.calls.slice(0, MAX_CALLS) : [],
   };
 }
 

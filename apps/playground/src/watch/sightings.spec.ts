@@ -7,7 +7,7 @@ import { sightings } from './sightings.js';
 const member = (incarnation: string, status: string) => ({ incarnation, name: incarnation, status });
 
 function looking(incarnation: string, ...members: Observation['members']): Observation {
-  return { incarnation, members, links: [], fresh: true, reasons: [], flags: [] };
+  return { incarnation, members, links: [], fresh: true, reasons: [], flags: [], calls: [] };
 }
 
 describe('sightings', () => {

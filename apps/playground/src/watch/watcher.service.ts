@@ -113,11 +113,11 @@ export class Watcher implements OnModuleInit, BeforeApplicationShutdown {
     this.#polling = this.#clock.after(delay, () => this.#poll());
   }
 
-  async #look({ name, pid, url }: Replica): Promise<void> {
+  async #look({ name, app, pid, url }: Replica): Promise<void> {
     const watch = this.#watch(name);
     if (watch.isAsked || url === undefined) return;
     watch.isAsked = true;
-    const observation = await observe(url);
+    const observation = await observe(url, app === 'landing');
     watch.isAsked = false;
     const now = this.fleet.replicas().find((replica) => replica.name === name);
     if (now === undefined || now.pid !== pid) return; // It has ended meanwhile.
@@ -171,10 +171,12 @@ export class Watcher implements OnModuleInit, BeforeApplicationShutdown {
 }
 
 /** Undefined when it does not answer as it should. */
-async function observe(url: string): Promise<Observation | undefined> {
+async function observe(url: string, makesCalls: boolean): Promise<Observation | undefined> {
   try {
     const ask = (path: string) => requestJson(`${url}/${path}`, { timeoutMs: TIMEOUT_MS });
-    return readObservation(...(await Promise.all([ask('cluster'), ask('flags')])));
+    return readObservation(
+      ...(await Promise.all([ask('cluster'), ask('flags'), makesCalls ? ask('calls') : undefined])),
+    );
   } catch {
     return undefined; // It is busy, ending, or gone: what became of its process is told by the fleet.
   }
