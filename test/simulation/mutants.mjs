@@ -129,6 +129,12 @@ export const MUTANTS = [
     name: 'superseded-frames',
     rule: 'frames of a link that another one has replaced are discarded',
     edits: [
+      // By the rules only a link that is dead already is replaced: here, one of two that crossed is, alive.
+      {
+        file: `${MESH}/link/link-choice.ts`,
+        find: 'return !areCrossing || candidate.isDialled === current.isDialled;',
+        replace: 'return !areCrossing || candidate.isDialled === current.isDialled || candidate.isDialled;',
+      },
       {
         file: `${MESH}/mesh.ts`,
         find: 'if (peer.link === link && link.hasServed) this.inbox',

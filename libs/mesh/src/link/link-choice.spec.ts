@@ -5,8 +5,8 @@ const dialled = (readyAt: number) => ({ isDialled: true, readyAt });
 const accepted = (readyAt: number) => ({ isDialled: false, readyAt });
 
 describe('the choice between two links to one peer', () => {
-  it('keeps the own dial of two that crossed, whichever was ready first', () => {
-    expect(replacesCurrent(dialled(1_000), accepted(900), false)).toBe(true);
+  it('keeps the first of two that crossed, whoever dialled it', () => {
+    expect(replacesCurrent(dialled(1_000), accepted(900), false)).toBe(false);
     expect(replacesCurrent(accepted(1_000), dialled(900), false)).toBe(false);
     expect(replacesCurrent(accepted(1_000), dialled(1_000 - CROSSING_MS), false)).toBe(false);
   });

@@ -12,7 +12,8 @@ export interface LinkCandidate {
 
 /**
  * Whether `candidate` replaces `current`. A peer only dials when it holds no link, so the newest one wins: the old one
- * is half-open. But when both dialled at the same moment, the deciding end's own dial is kept, whatever the order.
+ * is half-open. But of two that crossed, the one that is bound stays: both were opened just now, so both are whole, and
+ * calls that are under way on it would be lost.
  *
  * @param peerDroppedCurrent the peer said in its HELLO that it gave `current` up
  */
@@ -23,6 +24,5 @@ export function replacesCurrent(
 ): boolean {
   if (peerDroppedCurrent) return true;
   const areCrossing = Math.abs(candidate.readyAt - current.readyAt) <= CROSSING_MS;
-  if (!areCrossing || candidate.isDialled === current.isDialled) return candidate.readyAt >= current.readyAt;
-  return candidate.isDialled;
+  return !areCrossing || candidate.isDialled === current.isDialled;
 }
