@@ -1,10 +1,14 @@
 /** The examples of docs/microservices.md, run as they stand there. Those over Redis and NATS: `npm run test:brokers`. */
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { get, type IncomingMessage } from 'node:http';
+import { Controller, Get, Module, Param } from '@nestjs/common';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
+import { ClientsModule, Ctx, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { propagation } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Cluster, ClusterClient, ClusterModule, type ClusterOptions, staticPeers } from 'rookery';
-import { lastValueFrom, toArray } from 'rxjs';
+import { Cluster, ClusterClient, ClusterContext, ClusterModule, type ClusterOptions, staticPeers } from 'rookery';
+import { lastValueFrom, type Observable, toArray } from 'rxjs';
 import { freePort, until } from '../integration/support.js';
 import { onBoth, onTheMesh } from './examples/after.js';
 import { overTcp } from './examples/before.js';
@@ -17,6 +21,8 @@ import {
   QuotesController,
   quotesOfAll,
 } from './examples/more.js';
+import { startForTest, trace } from './examples/around.js';
+import { CallFilter, HistoryPage } from './examples/http.js';
 import { expectAShop } from './examples/expect-a-shop.js';
 import { addressOf, closeAll, keep, startMember } from './members.js';
 
@@ -85,6 +91,95 @@ describe('docs/microservices.md', () => {
     await until(() => heard().length === 5, 'the event on both');
     const each = ['event tea of shop-1', 'pattern tea'];
     expect(heard()).toEqual(['charge o-1', ...each, ...each].sort());
+  });
+
+  it('stands behind HTTP: with errors that visitors understand, and streams at their pace', async () => {
+    let made = 0;
+    let isStopped = false;
+    @Controller()
+    class AnswersController {
+      @MessagePattern('empty')
+      empty(): never {
+        throw new RpcException({ code: 'EMPTY', message: 'There is nothing in it.' });
+      }
+
+      @MessagePattern('broken')
+      broken(): never {
+        throw new Error('for the log alone');
+      }
+
+      @MessagePattern('quote.history')
+      async *history(@Payload() { days }: { days: number }): AsyncGenerator<string> {
+        try {
+          for (made = 0; made < days; made++) yield await Promise.resolve('a day '.repeat(200));
+        } finally {
+          isStopped = true;
+        }
+      }
+    }
+    @Controller('ask')
+    class AskController {
+      constructor(private readonly client: ClusterClient) {}
+
+      @Get(':pattern')
+      ask(@Param('pattern') pattern: string): Observable<string> {
+        return this.client.withDeadline(50).send<string>(pattern, {});
+      }
+    }
+    const answering = await startMember('quotes-1', { controllers: [AnswersController, QuotesController] });
+    const providers = [{ provide: APP_FILTER, useClass: CallFilter }];
+    const page = await startMember('page-1', { controllers: [AskController, HistoryPage], providers }, [
+      addressOf(answering),
+    ]);
+    await page.listen(0, '127.0.0.1');
+    const url = await page.getUrl();
+    const status = async (path: string) => (await fetch(`${url}/${path}`)).status;
+    expect(await status('ask/quote')).toBe(200);
+    expect(await status('ask/empty')).toBe(422);
+    expect(await status('ask/quote.slow')).toBe(504);
+    expect(await status('ask/nobody')).toBe(503);
+    expect(await status('ask/broken')).toBe(500);
+    expect(await (await fetch(`${url}/history/2`)).text()).toBe(`${'a day '.repeat(200)}\n`.repeat(2));
+
+    isStopped = false;
+    const visitor = get(`${url}/history/1000000`);
+    const [response] = (await once(visitor, 'response')) as [IncomingMessage];
+    await once(response, 'readable');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(made).toBeLessThan(100_000); // of a reader that stands still
+    expect(isStopped).toBe(false);
+    visitor.destroy();
+    await until(() => isStopped, 'the end of the handler');
+  });
+
+  it('carries traces', async () => {
+    propagation.setGlobalPropagator({
+      inject: (_context, carrier) => Object.assign(carrier as object, { traceparent: '00-a' }),
+      extract: (context) => context,
+      fields: () => ['traceparent'],
+    });
+    @Controller()
+    class TracedController {
+      @MessagePattern('trace')
+      trace(@Ctx() context: ClusterContext): unknown {
+        return context.getMetadata();
+      }
+    }
+    const imports = [ClientsModule.register([{ name: 'ORDERS', customClass: ClusterClient }])];
+    const app = await startMember('traced-1', { imports, controllers: [TracedController] });
+    trace(app);
+    for (const client of [app.get(ClusterClient), app.get<ClusterClient>('ORDERS')]) {
+      expect(await lastValueFrom(client.send('trace', {}))).toEqual({ traceparent: '00-a' });
+    }
+    propagation.disable();
+  });
+
+  it('is tested by an application that asks itself', async () => {
+    const { app, client } = await startForTest(member('orders-test'));
+    keep(app);
+    expect(await lastValueFrom(client.send({ cmd: 'order.total' }, { id: '1', items: [{ sku: 'a', cents: 5 }] }))).toBe(
+      5,
+    );
   });
 });
 
