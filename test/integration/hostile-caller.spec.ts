@@ -39,10 +39,10 @@ function served(added: readonly string[]): Buffer {
 }
 
 /** A REQUEST of `key`, with its metadata if there is any, and its data as bytes that need be none. */
-function request(id: number, key: string, data: Buffer, metadata?: Buffer): Buffer {
+function request(id: number, key: string, data: Buffer, metadata?: Buffer, timeoutMs = 5_000): Buffer {
   const head = Buffer.alloc(4096);
   let at = writeVarint(head, 0, id);
-  at = writeVarint(head, at, 5_000);
+  at = writeVarint(head, at, timeoutMs);
   head[at++] = metadata === undefined ? 0 : 2;
   at = writeVarint(head, at, Buffer.byteLength(key));
   at += head.write(key, at);
@@ -125,6 +125,22 @@ describe('a peer that calls', () => {
     await expectAlive(peer);
     answer('b');
     expect(await call).toBe('b');
+  });
+
+  it('and does not say that it gave up is answered by no handler that works on for nobody', async () => {
+    const node = await startNode('a', [await freePort()]);
+    let aborted = 0;
+    node.respond('hang', (_data, { signal }) => {
+      return new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve(aborted++));
+      });
+    });
+    const peer = await member(node);
+    peer.write(request(1, '?hang', small, undefined, 20));
+    await until(() => aborted === 1, 'the end of the handler');
+    // Number 1, and TIMEOUT.
+    expect((await peer.heard(FRAME_ERROR)).body.subarray(0, 2)).toEqual(Buffer.from([1, 3]));
+    await expectAlive(peer);
   });
 
   it('may have so many calls at work, and no more; all of them end with its link', async () => {

@@ -1,6 +1,6 @@
 /** One call that this node answers: what its handler is told, and the way of its answers back, no faster than the caller reads. */
 import { type CallLane, encode, FRAME_ERROR, FRAME_NEXT, FRAME_RESPONSE, type Member } from '@rookery/mesh';
-import { type Clock, describeError, type Timer } from '@rookery/runtime';
+import { type Clock, describeError } from '@rookery/runtime';
 import type { CallContext, Reply } from './call.js';
 import { head, numbersHead, type Request, WIRE_CODES, type WireCode } from './call-frames.js';
 import { MAX_STREAM_QUEUE_BYTES, STREAM_WINDOW_BYTES } from './stream-window.js';
@@ -18,6 +18,9 @@ export interface IncomingOwner {
 /** What waits to be sent: a value of the stream, encoded, or how it ends. */
 type Waiting = { readonly bytes: Buffer } | { readonly end: () => void };
 
+/** Of a call that has nothing waiting, as most never have. Never added to. */
+const NOTHING: Waiting[] = [];
+
 export class IncomingCall implements CallContext, Reply {
   readonly pattern: string;
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
@@ -25,16 +28,16 @@ export class IncomingCall implements CallContext, Reply {
   isOpen = true;
   /** Whether it answered with a value and goes on. */
   isStream = false;
-  private readonly deadlineAt: number;
+  /** When the caller gives up, in monotonic milliseconds. */
+  readonly deadlineAt: number;
   private readonly isForFirst: boolean;
   private readonly caller: Member;
-  private timer: Timer | undefined;
   private controller: AbortController | undefined;
   private aborts: (() => void)[] | undefined;
   /** Whether the handler said how it ends, while values still wait. */
   private isEnding = false;
   private creditBytes = STREAM_WINDOW_BYTES;
-  private queue: Waiting[] = [];
+  private queue: Waiting[] = NOTHING;
   private queuedBytes = 0;
   private writers: (() => void)[] | undefined;
 
@@ -114,11 +117,9 @@ export class IncomingCall implements CallContext, Reply {
 
   // ---- for those that keep it -------------------------------------------------------------------------------------
 
-  /** The handler is at work: from now on somebody looks at the time. */
-  watchDeadline(): void {
-    if (!this.isOpen || (this.isForFirst && this.isStream)) return;
-    const { clock } = this.owner;
-    this.timer = clock.after(this.remainingMs, () => this.refuse('TIMEOUT', 'its time is over'));
+  /** Whether the caller has given up by `now`, so that nobody needs an answer. */
+  isLate(now: number): boolean {
+    return now >= this.deadlineAt && !(this.isForFirst && this.isStream);
   }
 
   /** Ends it from here, whatever the handler does; the caller is told why. */
@@ -153,9 +154,7 @@ export class IncomingCall implements CallContext, Reply {
   }
 
   private noteStream(): void {
-    if (this.isStream) return;
     this.isStream = true;
-    if (this.isForFirst) this.timer?.cancel();
   }
 
   private endWith(end: () => void): void {
@@ -164,7 +163,7 @@ export class IncomingCall implements CallContext, Reply {
     if (this.queue.length > 0) {
       this.queue.push({ end });
     } else if (this.lane.isBusy) {
-      this.queue.push({ end });
+      this.queue = [{ end }];
       this.lane.onceIdle(() => this.drainQueue());
     } else {
       end();
@@ -187,7 +186,8 @@ export class IncomingCall implements CallContext, Reply {
           'async iterable, which is asked for more only as the reader keeps up',
       );
     }
-    this.queue.push({ bytes });
+    if (this.queue.length === 0) this.queue = [{ bytes }];
+    else this.queue.push({ bytes });
     if (this.lane.isBusy) this.lane.onceIdle(() => this.drainQueue());
   }
 
@@ -245,8 +245,7 @@ export class IncomingCall implements CallContext, Reply {
   private finish(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.timer?.cancel();
-    this.queue = [];
+    this.queue = NOTHING;
     this.queuedBytes = 0;
     this.releaseWriters();
     this.owner.onEnded(this);
