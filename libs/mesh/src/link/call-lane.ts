@@ -34,7 +34,7 @@ export class CallLane {
   isClosed = false;
   /** Bytes of frames that did not reach the kernel yet. */
   queuedBytes = 0;
-  /** What is being filled; never written twice, since the socket keeps what it was given. */
+  /** What is being filled; not written over before the kernel has it, since the socket keeps what it was given. */
   private chunk = NOTHING;
   private chunkStart = 0;
   private position = 0;
@@ -176,6 +176,8 @@ export class CallLane {
     this.writingBytes -= bytes;
     this.queuedBytes -= bytes;
     if (this.isClosed) return;
+    // The kernel has a copy of everything: what is sent next may be written over it. New chunks all the time keep the collector busy.
+    if (this.queuedBytes === 0) this.chunkStart = this.position = 0;
     this.flush();
     if (this.queuedBytes === 0 && this.onEmpty !== undefined) this.tellEmpty(this.onEmpty);
     if (this.waiters.length > 0 && !this.isBusy) this.release();
