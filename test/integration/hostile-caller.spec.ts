@@ -196,6 +196,15 @@ describe('a peer that serves', () => {
     await until(() => node.rpc.serving('call', 'echo').length === 0, 'nobody that serves');
   });
 
+  it('and hangs up during a call that is idempotent: where nobody else is, its outcome is unknown all the same', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const peer = await member(node, ['?work']);
+    const call = node.request('work', null, { idempotent: true });
+    await peer.heard(FRAME_REQUEST);
+    peer.close();
+    await expect(call).rejects.toMatchObject({ code: 'PEER_LOST', didNotRun: false });
+  });
+
   it('a stream beyond what was granted loses its link, and the reader is told', async () => {
     const node = await startNode('a', [await freePort()]);
     const peer = await member(node, ['?flood']);
