@@ -38,3 +38,32 @@ describe('a getter of what is sent', () => {
     expect(begun).toBe(1);
   });
 });
+
+describe('what a handler throws', () => {
+  it.each([
+    ['an error with half a character', new Error('cut \ud83d')],
+    ['text with half a character', 'cut \ud83d'],
+    ['an error larger than a frame', new Error('x'.repeat(2_000_000))],
+    ['text larger than a frame', 'x'.repeat(2_000_000)],
+  ])('is told as far as it can travel: %s', async (_what, thrown) => {
+    const [a, b] = await pair();
+    const fail = (): never => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- what handlers throw need be no error
+      throw thrown;
+    };
+    b.respond('at once', fail);
+    b.respond('later', async () => {
+      await Promise.resolve();
+      fail();
+    });
+    b.respond('stream', async function* () {
+      yield await Promise.resolve(1);
+      fail();
+    });
+    await serves(a, 'stream');
+    for (const pattern of ['at once', 'later', 'stream']) {
+      const expected = { code: 'FAILED', message: expect.stringMatching(/failed: (cut \ufffd|x{100,5000})$/) };
+      await expect(a.request(pattern, null)).rejects.toMatchObject(expected);
+    }
+  });
+});

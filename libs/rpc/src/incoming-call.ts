@@ -15,6 +15,9 @@ export interface IncomingOwner {
   onAbortFailed(call: IncomingCall, error: unknown): void;
 }
 
+/** Of a reason that cannot travel as it is, so many characters are told. */
+const MAX_REASON_LENGTH = 4_096;
+
 /** What waits to be sent: a value of the stream, encoded, or how it ends. */
 type Waiting = { readonly bytes: Buffer } | { readonly end: () => void };
 
@@ -232,13 +235,21 @@ export class IncomingCall implements CallContext, Reply {
     this.abort();
   }
 
+  /** Never throws: it is called where the handler's promise ends, and nobody catches what is thrown there. */
   private sendError(code: WireCode, payload: unknown): void {
-    const length = numbersHead(this.id, WIRE_CODES.indexOf(code));
+    if (this.trySendError(code, true, payload)) return;
+    // In words, cut, and without half a character, which may be the very reason.
+    const text = Buffer.from(describeError(payload).slice(0, MAX_REASON_LENGTH)).toString();
+    if (!this.trySendError(code, true, text)) this.trySendError(code, false);
+  }
+
+  private trySendError(code: WireCode, hasPayload: boolean, payload?: unknown): boolean {
     try {
-      this.lane.send(FRAME_ERROR, head, length, true, payload);
+      this.lane.send(FRAME_ERROR, head, numbersHead(this.id, WIRE_CODES.indexOf(code)), hasPayload, payload);
+      return true;
     } catch (error) {
       this.owner.onUnsendable(this, error);
-      this.lane.send(FRAME_ERROR, head, numbersHead(this.id, WIRE_CODES.indexOf(code)), true, describeError(payload));
+      return false;
     }
   }
 
