@@ -1,5 +1,6 @@
 /** What the code of users does in the middle of a call: it may harm that call, and no other one, no link and no process. */
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { EventEmitter, on } from 'node:events';
 import type { MeshNode } from 'rookery/mesh';
 import { closeAll, pair, until } from './support.js';
 
@@ -67,3 +68,43 @@ describe('what a handler throws', () => {
     }
   });
 });
+
+describe('a stream of a source', () => {
+  it('that waits for something tells it at once that its reader went away', async () => {
+    const [a, b] = await pair();
+    const source = new EventEmitter();
+    b.respond('events', () => on(source, 'event') as AsyncIterable<unknown>);
+    await serves(a, 'events');
+    const stream = a.requestStream('events', null)[Symbol.asyncIterator]();
+    const first = stream.next();
+    await until(() => source.listenerCount('event') === 1, 'a listener');
+    source.emit('event', 1);
+    expect(await first).toEqual({ done: false, value: [1] });
+    await stream.return!();
+    await until(() => source.listenerCount('event') === 0, 'no listener');
+  });
+
+  it.each([
+    ['that cannot begin', { value: fail }],
+    ['that has no iterator', { value: () => 7 }],
+    ['whose iterator cannot go on', { value: () => ({ next: fail }) }],
+  ])('%s fails that call', async (_what, property) => {
+    const [a, b] = await pair();
+    const source = Object.defineProperty({}, Symbol.asyncIterator, property);
+    b.respond('source', () => Promise.resolve(source));
+    await serves(a, 'source');
+    await expect(a.request('source', null)).rejects.toMatchObject({ code: 'FAILED' });
+  });
+
+  it('that cannot be looked at is a value like any other', async () => {
+    const [a, b] = await pair();
+    const value = Object.defineProperty({ x: 1 }, Symbol.asyncIterator, { get: fail });
+    b.respond('value', () => Promise.resolve(value));
+    await serves(a, 'value');
+    expect(await a.request('value', null)).toEqual({ x: 1 });
+  });
+});
+
+function fail(): never {
+  throw new Error('of no use');
+}
