@@ -69,6 +69,18 @@ describe('a request', () => {
     expect(given).toEqual({ list: [1] });
   });
 
+  it('of the node itself is answered however much waits, or refused before it is sent', async () => {
+    const a = await startNode('a', []);
+    a.respond('length', (text) => (text as string).length);
+    const text = 'x'.repeat(1_000_000);
+    const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => a.request('length', text)));
+    const answered = outcomes.filter((outcome) => outcome.status === 'fulfilled');
+    expect(answered.length).toBeGreaterThan(15);
+    expect(answered.every(({ value }) => value === 1_000_000)).toBe(true);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'REJECTED' });
+  });
+
   it('goes to the one with the fewest calls in flight, and then in turn', async () => {
     const [a, b, c] = await mesh('a', 'b', 'c');
     const held = gate();

@@ -68,6 +68,11 @@ export class CallLane {
     return this.queuedBytes > MAX_QUEUED_BYTES;
   }
 
+  /** Whether more waits than what was asked of the peer can amount to: the peer asks, and does not read the answers. */
+  get isOverrun(): boolean {
+    return this.queuedBytes > 2 * MAX_QUEUED_BYTES + this.owner.maxFrameBytes;
+  }
+
   /** Calls `fn` when the lane is not busy any more; never, if it closes first. */
   onceIdle(fn: () => void): void {
     if (this.isBusy) this.waiters.push(fn);
