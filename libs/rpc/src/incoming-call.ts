@@ -40,6 +40,8 @@ export class IncomingCall implements CallContext, Reply {
   private queue: Waiting[] = [];
   private queuedBytes = 0;
   private writers: (() => void)[] | undefined;
+  /** Whether the lane is asked to say when it has room. */
+  private isAwaitingLane = false;
 
   constructor(
     readonly lane: CallLane,
@@ -99,7 +101,7 @@ export class IncomingCall implements CallContext, Reply {
     return new Promise((resolve) => {
       (this.writers ??= []).push(resolve);
       // Credit is told to us; that the link has room is not.
-      if (this.lane.isBusy) this.lane.onceIdle(() => this.drainQueue());
+      if (this.lane.isBusy) this.awaitLane();
     });
   }
 
@@ -168,7 +170,7 @@ export class IncomingCall implements CallContext, Reply {
       this.queue.push({ end });
     } else if (this.lane.isBusy) {
       this.queue.push({ end });
-      this.lane.onceIdle(() => this.drainQueue());
+      this.awaitLane();
     } else {
       end();
       this.finish();
@@ -191,7 +193,7 @@ export class IncomingCall implements CallContext, Reply {
       );
     }
     this.queue.push({ bytes });
-    if (this.lane.isBusy) this.lane.onceIdle(() => this.drainQueue());
+    if (this.lane.isBusy) this.awaitLane();
   }
 
   private drainQueue(): void {
@@ -210,7 +212,19 @@ export class IncomingCall implements CallContext, Reply {
         return this.giveUp(error);
       }
     }
-    if (this.queue.length === 0 && this.creditBytes > 0 && !this.lane.isBusy) this.releaseWriters();
+    if (!this.isOpen || (this.queue.length === 0 && this.writers === undefined)) return;
+    // Whatever it was that had it drained, credit for example, may not come again.
+    if (this.lane.isBusy) this.awaitLane();
+    else if (this.queue.length === 0 && this.creditBytes > 0) this.releaseWriters();
+  }
+
+  private awaitLane(): void {
+    if (this.isAwaitingLane) return;
+    this.isAwaitingLane = true;
+    this.lane.onceIdle(() => {
+      this.isAwaitingLane = false;
+      this.drainQueue();
+    });
   }
 
   private releaseWriters(): void {
