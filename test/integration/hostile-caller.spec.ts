@@ -161,6 +161,24 @@ describe('a peer that calls', () => {
     await until(() => aborted === 100, 'the end of all');
   });
 
+  it('and is slow to read what it is asked itself is heard, and keeps its link', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const heard: unknown[] = [];
+    node.respond('hear', (data) => heard.push(data));
+    const peer = await member(node, ['?store']);
+    peer.pause();
+    // More than may wait for one link.
+    const data = 'x'.repeat(1_000_000);
+    const calls = Promise.allSettled(Array.from({ length: 40 }, () => node.request('store', data)));
+    peer.write(request(1, '?hear', small));
+    await until(() => heard.length === 1, 'the call');
+    expect(node.members('up')).toHaveLength(1);
+    peer.close();
+    const reasons = (await calls).map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as unknown) : ''));
+    expect(reasons).toContainEqual(expect.objectContaining({ code: 'PEER_LOST' }));
+    expect(reasons).toContainEqual(expect.objectContaining({ code: 'REJECTED' }));
+  });
+
   it('of a million numbers and reads no answer loses its link, and others are served meanwhile', async () => {
     const node = await startNode('a', [await freePort()]);
     node.respond('echo', (data) => data);

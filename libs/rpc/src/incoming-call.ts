@@ -15,6 +15,9 @@ export interface IncomingOwner {
   onAbortFailed(call: IncomingCall, error: unknown): void;
 }
 
+/** Of a reason that cannot travel as it is, so many characters are told. */
+const MAX_REASON_LENGTH = 4_096;
+
 /** What waits to be sent: a value of the stream, encoded, or how it ends. */
 type Waiting = { readonly bytes: Buffer } | { readonly end: () => void };
 
@@ -28,8 +31,10 @@ export class IncomingCall implements CallContext, Reply {
   isOpen = true;
   /** Whether it answered with a value and goes on. */
   isStream = false;
+  /** Whether a value of the stream was sent. */
+  hasSent = false;
   /** When the caller gives up, in monotonic milliseconds. */
-  readonly deadlineAt: number;
+  private readonly deadlineAt: number;
   private readonly isForFirst: boolean;
   private readonly caller: Member;
   private controller: AbortController | undefined;
@@ -40,6 +45,8 @@ export class IncomingCall implements CallContext, Reply {
   private queue: Waiting[] = NOTHING;
   private queuedBytes = 0;
   private writers: (() => void)[] | undefined;
+  /** Whether the lane is asked to say when it has room. */
+  private isAwaitingLane = false;
 
   constructor(
     readonly lane: CallLane,
@@ -86,6 +93,7 @@ export class IncomingCall implements CallContext, Reply {
     this.noteStream();
     if (this.queue.length === 0 && this.creditBytes > 0 && !this.lane.isBusy) {
       const sent = this.send(FRAME_NEXT, numbersHead(this.id), true, value);
+      this.hasSent = true;
       this.creditBytes -= sent;
       return this.creditBytes > 0;
     }
@@ -99,7 +107,7 @@ export class IncomingCall implements CallContext, Reply {
     return new Promise((resolve) => {
       (this.writers ??= []).push(resolve);
       // Credit is told to us; that the link has room is not.
-      if (this.lane.isBusy) this.lane.onceIdle(() => this.drainQueue());
+      if (this.lane.isBusy) this.awaitLane();
     });
   }
 
@@ -164,7 +172,7 @@ export class IncomingCall implements CallContext, Reply {
       this.queue.push({ end });
     } else if (this.lane.isBusy) {
       this.queue = [{ end }];
-      this.lane.onceIdle(() => this.drainQueue());
+      this.awaitLane();
     } else {
       end();
       this.finish();
@@ -188,7 +196,7 @@ export class IncomingCall implements CallContext, Reply {
     }
     if (this.queue.length === 0) this.queue = [{ bytes }];
     else this.queue.push({ bytes });
-    if (this.lane.isBusy) this.lane.onceIdle(() => this.drainQueue());
+    if (this.lane.isBusy) this.awaitLane();
   }
 
   private drainQueue(): void {
@@ -201,13 +209,26 @@ export class IncomingCall implements CallContext, Reply {
       if (this.creditBytes <= 0) return;
       this.queue.shift();
       this.queuedBytes -= waiting.bytes.length;
+      this.hasSent = true;
       try {
         this.creditBytes -= this.lane.sendEncoded(FRAME_NEXT, head, numbersHead(this.id), waiting.bytes);
       } catch (error) {
         return this.giveUp(error);
       }
     }
-    if (this.queue.length === 0 && this.creditBytes > 0 && !this.lane.isBusy) this.releaseWriters();
+    if (!this.isOpen || (this.queue.length === 0 && this.writers === undefined)) return;
+    // Whatever it was that had it drained, credit for example, may not come again.
+    if (this.lane.isBusy) this.awaitLane();
+    else if (this.queue.length === 0 && this.creditBytes > 0) this.releaseWriters();
+  }
+
+  private awaitLane(): void {
+    if (this.isAwaitingLane) return;
+    this.isAwaitingLane = true;
+    this.lane.onceIdle(() => {
+      this.isAwaitingLane = false;
+      this.drainQueue();
+    });
   }
 
   private releaseWriters(): void {
@@ -232,13 +253,21 @@ export class IncomingCall implements CallContext, Reply {
     this.abort();
   }
 
+  /** Never throws: it is called where the handler's promise ends, and nobody catches what is thrown there. */
   private sendError(code: WireCode, payload: unknown): void {
-    const length = numbersHead(this.id, WIRE_CODES.indexOf(code));
+    if (this.trySendError(code, true, payload)) return;
+    // In words, cut, and without half a character, which may be the very reason.
+    const text = Buffer.from(describeError(payload).slice(0, MAX_REASON_LENGTH)).toString();
+    if (!this.trySendError(code, true, text)) this.trySendError(code, false);
+  }
+
+  private trySendError(code: WireCode, hasPayload: boolean, payload?: unknown): boolean {
     try {
-      this.lane.send(FRAME_ERROR, head, length, true, payload);
+      this.lane.send(FRAME_ERROR, head, numbersHead(this.id, WIRE_CODES.indexOf(code)), hasPayload, payload);
+      return true;
     } catch (error) {
       this.owner.onUnsendable(this, error);
-      this.lane.send(FRAME_ERROR, head, numbersHead(this.id, WIRE_CODES.indexOf(code)), true, describeError(payload));
+      return false;
     }
   }
 

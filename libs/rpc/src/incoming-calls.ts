@@ -130,9 +130,9 @@ export class IncomingCalls implements IncomingOwner {
       this.running.set(lane, calls);
     }
     if (calls.has(id)) throw new ProtocolError(`two calls of the number ${id}`);
-    // Its answers pile up here: it asks, and does not read.
-    if (lane.isFull) throw new ProtocolError('the peer asks and does not read the answers');
     const isSelf = lane === this.owner.ownLane;
+    // Its answers pile up here. What this node asks of itself or of the peer may do so, too, and is no fault of the peer.
+    if (lane.isOverrun && !isSelf) throw new ProtocolError('the peer asks and does not read the answers');
     if (this.isDraining && !isSelf) return this.refuse(lane, id, 'DRAINING', 'it is about to leave');
     if (calls.size >= this.owner.maxPending) {
       return this.refuse(lane, id, 'REJECTED', `${calls.size} calls of this node are being answered there already`);
@@ -262,7 +262,8 @@ export class IncomingCalls implements IncomingOwner {
 
   private endStreams(): void {
     for (const calls of this.running.values()) {
-      for (const call of [...calls.values()]) if (call.isStream) call.refuse('DRAINING', 'it is about to leave');
+      // Of one that sent nothing yet, the caller would believe that it did not run.
+      for (const call of [...calls.values()]) if (call.hasSent) call.refuse('DRAINING', 'it is about to leave');
     }
   }
 
