@@ -210,7 +210,23 @@ describe('a call that comes to nothing', () => {
     await until(() => a.rpc.serving('call', 'flags.get').length === 1, 'the pattern');
     const error = await failure(a.request('flags.gte', null, { timeoutMs: 60_000 }));
     expect(error).toMatchObject({ code: 'NO_PEER', pattern: 'flags.gte', member: undefined });
-    expect(error.message).toContain('flags.get');
+    expect(error.message).toBe("No member serves 'flags.gte'. Served are: flags.get.");
+  });
+
+  it('says what to do for it where nothing is served at all', async () => {
+    const node = await startNode('a', []);
+    const error = await failure(node.request('flags.get', null, { timeoutMs: 60_000 }));
+    expect(error.message).toMatch(/^No member serves 'flags.get'. None is served anywhere. On Nest, ClusterServer /);
+  });
+
+  it('says how a pattern of Nest that is an object is written as a text', async () => {
+    const node = await startNode('a', []);
+    const ask = (pattern: unknown): Promise<unknown> => node.request(pattern as string, null);
+    await expect(ask({ cmd: 'sum' })).rejects.toMatchObject({
+      code: 'CLUSTER_INVALID_PATTERN',
+      message: `A pattern is a text such as 'flags.get', not { cmd: 'sum' }. The text of a pattern that is an object in Nest is its JSON, with sorted keys: '{"cmd":"sum"}'.`,
+    });
+    await expect(ask(null)).rejects.toThrow("A pattern is a text such as 'flags.get', not null.");
   });
 
   it('ends on both sides when its time is over', async () => {

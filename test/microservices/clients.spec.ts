@@ -252,6 +252,20 @@ describe('a view', () => {
     expect(() => client.withDeadline(Number.NaN)).toThrow(ClusterOptionsError);
   });
 
+  it('goes to nobody where the choice is missing, or none', async () => {
+    const [app] = await crowd(1, () => named('member-0'));
+    const client = app!.get(ClusterClient);
+    for (const nobody of [undefined, null, '', 7, {}] as unknown as string[]) {
+      expect(() => client.to(nobody)).toThrow('to: must be a member, its incarnation, or its name.');
+    }
+    for (const key of [undefined, null, 7, {}] as unknown as string[]) {
+      expect(() => client.by(key)).toThrow('key: must be a text.');
+    }
+    for (const metadata of [undefined, null, 'eu-1', ['eu-1']] as unknown as object[]) {
+      expect(() => client.where(metadata as Record<string, unknown>)).toThrow('where: must be an object');
+    }
+  });
+
   it('emits to those alone that are meant [D2]', async () => {
     const heard: string[] = [];
     const [app] = await crowd(3, (index) => listening(heard, `member-${index}`), metadata);

@@ -296,7 +296,10 @@ describe('an event for one member', () => {
     }
     const [, app] = await pair({ controllers: [Failing] });
     const client = app.get(ClusterClient).one();
-    expect(await failureOf(lastValueFrom(client.emit('nobody', 1)))).toMatchObject({ code: 'NO_PEER' });
+    expect(await failureOf(lastValueFrom(client.emit('nobody', 1)))).toMatchObject({
+      code: 'NO_PEER',
+      message: "No member serves the event 'nobody'. Served are: job, stuck.",
+    });
     expect(await failureOf(lastValueFrom(client.emit('job', 1)))).toEqual({ status: 'tired' });
     const late = client.withDeadline(20).emit('stuck', 1);
     expect(await failureOf(lastValueFrom(late))).toMatchObject({ code: 'TIMEOUT' });

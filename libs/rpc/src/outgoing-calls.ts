@@ -34,6 +34,9 @@ const SURE: readonly CallErrorCode[] = ['NO_PEER', 'REJECTED', 'DRAINING'];
 /** So many patterns are named to whoever asks for one that nobody serves. */
 const MAX_NAMED_PATTERNS = 20;
 
+const NOTHING_SERVED =
+  'None is served anywhere. On Nest, ClusterServer serves the handlers: give it to createMicroservice or connectMicroservice.';
+
 export interface OutgoingOwner {
   readonly clock: Clock;
   readonly directory: Directory;
@@ -359,6 +362,7 @@ class OutgoingCall implements OpenCall {
       return this.fail('DRAINING', `Every member that serves '${pattern}'${rest} is about to leave.`);
     }
     const serving = directory.matching(this.key, {}).length;
+    const what = this.key === keyOf('event', this.pattern) ? 'the event ' : '';
     const known = directory.keys.filter((key) => key[0] === this.key[0]).map((key) => printable(key.slice(1), 64));
     const named = known.slice(0, MAX_NAMED_PATTERNS).join(', ');
     const more = known.length > MAX_NAMED_PATTERNS ? `, and ${known.length - MAX_NAMED_PATTERNS} more` : '';
@@ -366,7 +370,7 @@ class OutgoingCall implements OpenCall {
       'NO_PEER',
       serving > 0
         ? `No member that serves '${pattern}'${rest} is where this call should go (${serving} elsewhere). Check 'to' and 'where'.`
-        : `No member serves '${pattern}'. Served are: ${known.length === 0 ? 'none' : named + more}.`,
+        : `No member serves ${what}'${pattern}'. ${known.length === 0 ? NOTHING_SERVED : `Served are: ${named}${more}.`}`,
     );
   }
 

@@ -9,6 +9,9 @@ export function keyOf(kind: ServedKind, pattern: string): string {
   return MARKS[kind] + pattern;
 }
 
+/** Such patterns are Nest's, and only its clients and decorators turn them into texts. */
+const OBJECT_PATTERN = ` The text of a pattern that is an object in Nest is its JSON, with sorted keys: '{"cmd":"sum"}'.`;
+
 /**
  * Checks a pattern to serve or to call.
  * @throws ClusterError `CLUSTER_INVALID_PATTERN`
@@ -17,7 +20,7 @@ export function checkCallPattern(pattern: unknown): asserts pattern is string {
   if (typeof pattern !== 'string' || pattern === '') {
     throw new ClusterError(
       'CLUSTER_INVALID_PATTERN',
-      `A pattern is a text such as 'flags.get', not ${describeValue(pattern)}.`,
+      `A pattern is a text such as 'flags.get', not ${describeValue(pattern)}.${typeof pattern === 'object' && pattern !== null ? OBJECT_PATTERN : ''}`,
     );
   }
   if (Buffer.byteLength(pattern) >= MAX_SERVED_KEY_BYTES) {

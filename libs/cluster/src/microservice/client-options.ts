@@ -17,3 +17,11 @@ export interface ClusterClientOptions extends Omit<CallOptions, 'signal'> {
 export function checkClientOptions(options: CallOptions): void {
   checkCallOptions(options, 'ClusterClient');
 }
+
+/**
+ * Checks what a view chooses members by. Undefined is no choice left open, but a mistake: the call would go to anybody.
+ * @throws ClusterOptionsError
+ */
+export function checkChoice(name: 'to' | 'key' | 'where', choice: unknown): void {
+  checkClientOptions({ [name]: choice === undefined ? null : choice });
+}
