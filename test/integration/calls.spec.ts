@@ -69,6 +69,18 @@ describe('a request', () => {
     expect(given).toEqual({ list: [1] });
   });
 
+  it('of the node itself is answered however much waits, or refused before it is sent', async () => {
+    const a = await startNode('a', []);
+    a.respond('length', (text) => (text as string).length);
+    const text = 'x'.repeat(1_000_000);
+    const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => a.request('length', text)));
+    const answered = outcomes.filter((outcome) => outcome.status === 'fulfilled');
+    expect(answered.length).toBeGreaterThan(15);
+    expect(answered.every(({ value }) => value === 1_000_000)).toBe(true);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'REJECTED' });
+  });
+
   it('goes to the one with the fewest calls in flight, and then in turn', async () => {
     const [a, b, c] = await mesh('a', 'b', 'c');
     const held = gate();
@@ -165,6 +177,29 @@ describe('a stream', () => {
     await stream.return!();
     await until(() => isOver, 'the end of the source');
     expect(made).toBeLessThan(2_000);
+  });
+});
+
+describe('a stream of a member that leaves', () => {
+  it('ends, and is not begun anew elsewhere by itself: its reader has a part of it', async () => {
+    const [a, b, c] = await mesh('a', 'b', 'c');
+    let runs = 0;
+    for (const node of [b!, c!]) {
+      node.respond('ticks', async function* (_data, { signal }) {
+        runs++;
+        yield node.self.name;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      });
+    }
+    await until(() => a!.rpc.serving('call', 'ticks').length === 2, 'both');
+    const stream = a!.requestStream('ticks', null, { idempotent: true })[Symbol.asyncIterator]();
+    const { value: name } = await stream.next();
+    const end = failure(stream.next());
+    await (name === 'b' ? b! : c!).leave();
+    const error = await end;
+    expect(error).toMatchObject({ code: 'PEER_LOST', didNotRun: false });
+    expect(error.message).toContain('it is about to leave');
+    expect(runs).toBe(1);
   });
 });
 

@@ -39,10 +39,10 @@ function served(added: readonly string[]): Buffer {
 }
 
 /** A REQUEST of `key`, with its metadata if there is any, and its data as bytes that need be none. */
-function request(id: number, key: string, data: Buffer, metadata?: Buffer): Buffer {
+function request(id: number, key: string, data: Buffer, metadata?: Buffer, timeoutMs = 5_000): Buffer {
   const head = Buffer.alloc(4096);
   let at = writeVarint(head, 0, id);
-  at = writeVarint(head, at, 5_000);
+  at = writeVarint(head, at, timeoutMs);
   head[at++] = metadata === undefined ? 0 : 2;
   at = writeVarint(head, at, Buffer.byteLength(key));
   at += head.write(key, at);
@@ -127,6 +127,22 @@ describe('a peer that calls', () => {
     expect(await call).toBe('b');
   });
 
+  it('and does not say that it gave up is answered by no handler that works on for nobody', async () => {
+    const node = await startNode('a', [await freePort()]);
+    let aborted = 0;
+    node.respond('hang', (_data, { signal }) => {
+      return new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve(aborted++));
+      });
+    });
+    const peer = await member(node);
+    peer.write(request(1, '?hang', small, undefined, 20));
+    await until(() => aborted === 1, 'the end of the handler');
+    // Number 1, and TIMEOUT.
+    expect((await peer.heard(FRAME_ERROR)).body.subarray(0, 2)).toEqual(Buffer.from([1, 3]));
+    await expectAlive(peer);
+  });
+
   it('may have so many calls at work, and no more; all of them end with its link', async () => {
     const node = await startNode('a', [await freePort()], { limits: { maxPendingCalls: 100 } });
     let begun = 0;
@@ -143,6 +159,24 @@ describe('a peer that calls', () => {
     expect(begun).toBe(100);
     peer.close();
     await until(() => aborted === 100, 'the end of all');
+  });
+
+  it('and is slow to read what it is asked itself is heard, and keeps its link', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const heard: unknown[] = [];
+    node.respond('hear', (data) => heard.push(data));
+    const peer = await member(node, ['?store']);
+    peer.pause();
+    // More than may wait for one link.
+    const data = 'x'.repeat(1_000_000);
+    const calls = Promise.allSettled(Array.from({ length: 40 }, () => node.request('store', data)));
+    peer.write(request(1, '?hear', small));
+    await until(() => heard.length === 1, 'the call');
+    expect(node.members('up')).toHaveLength(1);
+    peer.close();
+    const reasons = (await calls).map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as unknown) : ''));
+    expect(reasons).toContainEqual(expect.objectContaining({ code: 'PEER_LOST' }));
+    expect(reasons).toContainEqual(expect.objectContaining({ code: 'REJECTED' }));
   });
 
   it('of a million numbers and reads no answer loses its link, and others are served meanwhile', async () => {
@@ -178,6 +212,15 @@ describe('a peer that serves', () => {
     peer.write(...frames());
     await until(() => peer.isEnded, 'a closed link');
     await until(() => node.rpc.serving('call', 'echo').length === 0, 'nobody that serves');
+  });
+
+  it('and hangs up during a call that is idempotent: where nobody else is, its outcome is unknown all the same', async () => {
+    const node = await startNode('a', [await freePort()]);
+    const peer = await member(node, ['?work']);
+    const call = node.request('work', null, { idempotent: true });
+    await peer.heard(FRAME_REQUEST);
+    peer.close();
+    await expect(call).rejects.toMatchObject({ code: 'PEER_LOST', didNotRun: false });
   });
 
   it('a stream beyond what was granted loses its link, and the reader is told', async () => {

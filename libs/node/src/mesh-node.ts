@@ -259,7 +259,8 @@ export class MeshNode<Events extends object = Record<never, never>, Calls extend
 
   /**
    * Asks one member that serves `pattern`: the one with the fewest calls in flight, unless the options choose. Runs at most
-   * once, unless marked `idempotent`. Calls overtake publications: no order holds between the two.
+   * once, unless marked `idempotent`. Calls overtake publications: no order holds between the two. Leave `data` as it is until
+   * the call is over: when a member refuses it, another one is asked, with what it is then.
    *
    * @example
    * const quote = await cluster.request('pricing.quote', { sku }, { key: sku, timeoutMs: 200 });

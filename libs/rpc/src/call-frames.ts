@@ -59,24 +59,19 @@ export function readRequest(bytes: Buffer, start: number, end: number): Request 
   const id = reader.next();
   const timeoutMs = reader.next();
   const flags = reader.next();
-  const key = readPart(reader.next(), MAX_SERVED_KEY_BYTES);
-  let metadata: Readonly<Record<string, unknown>> | undefined;
-  let { position } = key;
-  if ((flags & FLAG_METADATA) !== 0) {
-    const rest = new VarintReader(bytes, position, end);
-    const length = rest.next();
-    position = rest.position + length;
-    if (length > MAX_METADATA_BYTES || position > end) throw new ProtocolError('a request with too much metadata');
-    metadata = asRecord(decode(bytes, rest.position, position));
+  const keyLength = reader.next();
+  const keyEnd = reader.position + keyLength;
+  if (keyLength > MAX_SERVED_KEY_BYTES || keyEnd > end) {
+    throw new ProtocolError('a request whose pattern is too long');
   }
+  const key = bytes.toString('utf8', reader.position, keyEnd);
   const isForFirst = (flags & FLAG_FIRST_ANSWER) !== 0;
-  return { id, timeoutMs, isForFirst, key: key.text, metadata, position };
-
-  function readPart(length: number, max: number): { text: string; position: number } {
-    const stop = reader.position + length;
-    if (length > max || stop > end) throw new ProtocolError('a request whose pattern is too long');
-    return { text: bytes.toString('utf8', reader.position, stop), position: stop };
-  }
+  if ((flags & FLAG_METADATA) === 0) return { id, timeoutMs, isForFirst, key, metadata: undefined, position: keyEnd };
+  const rest = new VarintReader(bytes, keyEnd, end);
+  const length = rest.next();
+  const position = rest.position + length;
+  if (length > MAX_METADATA_BYTES || position > end) throw new ProtocolError('a request with too much metadata');
+  return { id, timeoutMs, isForFirst, key, metadata: asRecord(decode(bytes, rest.position, position)), position };
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 /** One call that this node answers: what its handler is told, and the way of its answers back, no faster than the caller reads. */
 import { type CallLane, encode, FRAME_ERROR, FRAME_NEXT, FRAME_RESPONSE, type Member } from '@rookery/mesh';
-import { type Clock, describeError, type Timer } from '@rookery/runtime';
+import { type Clock, describeError } from '@rookery/runtime';
 import type { CallContext, Reply } from './call.js';
 import { head, numbersHead, type Request, WIRE_CODES, type WireCode } from './call-frames.js';
 import { MAX_STREAM_QUEUE_BYTES, STREAM_WINDOW_BYTES } from './stream-window.js';
@@ -15,8 +15,14 @@ export interface IncomingOwner {
   onAbortFailed(call: IncomingCall, error: unknown): void;
 }
 
+/** Of a reason that cannot travel as it is, so many characters are told. */
+const MAX_REASON_LENGTH = 4_096;
+
 /** What waits to be sent: a value of the stream, encoded, or how it ends. */
 type Waiting = { readonly bytes: Buffer } | { readonly end: () => void };
+
+/** Of a call that has nothing waiting, as most never have. Never added to. */
+const NOTHING: Waiting[] = [];
 
 export class IncomingCall implements CallContext, Reply {
   readonly pattern: string;
@@ -25,18 +31,22 @@ export class IncomingCall implements CallContext, Reply {
   isOpen = true;
   /** Whether it answered with a value and goes on. */
   isStream = false;
+  /** Whether a value of the stream was sent. */
+  hasSent = false;
+  /** When the caller gives up, in monotonic milliseconds. */
   private readonly deadlineAt: number;
   private readonly isForFirst: boolean;
   private readonly caller: Member;
-  private timer: Timer | undefined;
   private controller: AbortController | undefined;
   private aborts: (() => void)[] | undefined;
   /** Whether the handler said how it ends, while values still wait. */
   private isEnding = false;
   private creditBytes = STREAM_WINDOW_BYTES;
-  private queue: Waiting[] = [];
+  private queue: Waiting[] = NOTHING;
   private queuedBytes = 0;
   private writers: (() => void)[] | undefined;
+  /** Whether the lane is asked to say when it has room. */
+  private isAwaitingLane = false;
 
   constructor(
     readonly lane: CallLane,
@@ -83,6 +93,7 @@ export class IncomingCall implements CallContext, Reply {
     this.noteStream();
     if (this.queue.length === 0 && this.creditBytes > 0 && !this.lane.isBusy) {
       const sent = this.send(FRAME_NEXT, numbersHead(this.id), true, value);
+      this.hasSent = true;
       this.creditBytes -= sent;
       return this.creditBytes > 0;
     }
@@ -96,7 +107,7 @@ export class IncomingCall implements CallContext, Reply {
     return new Promise((resolve) => {
       (this.writers ??= []).push(resolve);
       // Credit is told to us; that the link has room is not.
-      if (this.lane.isBusy) this.lane.onceIdle(() => this.drainQueue());
+      if (this.lane.isBusy) this.awaitLane();
     });
   }
 
@@ -114,11 +125,9 @@ export class IncomingCall implements CallContext, Reply {
 
   // ---- for those that keep it -------------------------------------------------------------------------------------
 
-  /** The handler is at work: from now on somebody looks at the time. */
-  watchDeadline(): void {
-    if (!this.isOpen || (this.isForFirst && this.isStream)) return;
-    const { clock } = this.owner;
-    this.timer = clock.after(this.remainingMs, () => this.refuse('TIMEOUT', 'its time is over'));
+  /** Whether the caller has given up by `now`, so that nobody needs an answer. */
+  isLate(now: number): boolean {
+    return now >= this.deadlineAt && !(this.isForFirst && this.isStream);
   }
 
   /** Ends it from here, whatever the handler does; the caller is told why. */
@@ -153,9 +162,7 @@ export class IncomingCall implements CallContext, Reply {
   }
 
   private noteStream(): void {
-    if (this.isStream) return;
     this.isStream = true;
-    if (this.isForFirst) this.timer?.cancel();
   }
 
   private endWith(end: () => void): void {
@@ -164,8 +171,8 @@ export class IncomingCall implements CallContext, Reply {
     if (this.queue.length > 0) {
       this.queue.push({ end });
     } else if (this.lane.isBusy) {
-      this.queue.push({ end });
-      this.lane.onceIdle(() => this.drainQueue());
+      this.queue = [{ end }];
+      this.awaitLane();
     } else {
       end();
       this.finish();
@@ -187,8 +194,9 @@ export class IncomingCall implements CallContext, Reply {
           'async iterable, which is asked for more only as the reader keeps up',
       );
     }
-    this.queue.push({ bytes });
-    if (this.lane.isBusy) this.lane.onceIdle(() => this.drainQueue());
+    if (this.queue.length === 0) this.queue = [{ bytes }];
+    else this.queue.push({ bytes });
+    if (this.lane.isBusy) this.awaitLane();
   }
 
   private drainQueue(): void {
@@ -201,13 +209,26 @@ export class IncomingCall implements CallContext, Reply {
       if (this.creditBytes <= 0) return;
       this.queue.shift();
       this.queuedBytes -= waiting.bytes.length;
+      this.hasSent = true;
       try {
         this.creditBytes -= this.lane.sendEncoded(FRAME_NEXT, head, numbersHead(this.id), waiting.bytes);
       } catch (error) {
         return this.giveUp(error);
       }
     }
-    if (this.queue.length === 0 && this.creditBytes > 0 && !this.lane.isBusy) this.releaseWriters();
+    if (!this.isOpen || (this.queue.length === 0 && this.writers === undefined)) return;
+    // Whatever it was that had it drained, credit for example, may not come again.
+    if (this.lane.isBusy) this.awaitLane();
+    else if (this.queue.length === 0 && this.creditBytes > 0) this.releaseWriters();
+  }
+
+  private awaitLane(): void {
+    if (this.isAwaitingLane) return;
+    this.isAwaitingLane = true;
+    this.lane.onceIdle(() => {
+      this.isAwaitingLane = false;
+      this.drainQueue();
+    });
   }
 
   private releaseWriters(): void {
@@ -232,21 +253,28 @@ export class IncomingCall implements CallContext, Reply {
     this.abort();
   }
 
+  /** Never throws: it is called where the handler's promise ends, and nobody catches what is thrown there. */
   private sendError(code: WireCode, payload: unknown): void {
-    const length = numbersHead(this.id, WIRE_CODES.indexOf(code));
+    if (this.trySendError(code, true, payload)) return;
+    // In words, cut, and without half a character, which may be the very reason.
+    const text = Buffer.from(describeError(payload).slice(0, MAX_REASON_LENGTH)).toString();
+    if (!this.trySendError(code, true, text)) this.trySendError(code, false);
+  }
+
+  private trySendError(code: WireCode, hasPayload: boolean, payload?: unknown): boolean {
     try {
-      this.lane.send(FRAME_ERROR, head, length, true, payload);
+      this.lane.send(FRAME_ERROR, head, numbersHead(this.id, WIRE_CODES.indexOf(code)), hasPayload, payload);
+      return true;
     } catch (error) {
       this.owner.onUnsendable(this, error);
-      this.lane.send(FRAME_ERROR, head, numbersHead(this.id, WIRE_CODES.indexOf(code)), true, describeError(payload));
+      return false;
     }
   }
 
   private finish(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.timer?.cancel();
-    this.queue = [];
+    this.queue = NOTHING;
     this.queuedBytes = 0;
     this.releaseWriters();
     this.owner.onEnded(this);

@@ -9,7 +9,14 @@ import {
   type Serves,
   VarintReader,
 } from '@rookery/mesh';
-import { type Clock, describeError, describeErrorWithStack, type Logger, printable } from '@rookery/runtime';
+import {
+  type Clock,
+  describeError,
+  describeErrorWithStack,
+  type Logger,
+  printable,
+  type Timer,
+} from '@rookery/runtime';
 import type { Responder, ServedKind } from './call.js';
 import { head, numbersHead, readRequest, WIRE_CODES } from './call-frames.js';
 import { IncomingCall, type IncomingOwner } from './incoming-call.js';
@@ -19,6 +26,8 @@ import { checkCallPattern, keyOf } from './served.js';
 const STREAM_GRACE_MS = 1_000;
 /** ... and its peers this long to say that they ask nothing more. */
 const INFORM_TIMEOUT_MS = 500;
+/** How often running calls are looked at whose caller did not say that it gave up. */
+const WATCH_MS = 50;
 
 export interface IncomingCallsOwner {
   readonly clock: Clock;
@@ -43,6 +52,7 @@ export class IncomingCalls implements IncomingOwner {
   private added: string[] = [];
   private removed: string[] = [];
   private isAnnouncementDue = false;
+  private watch: Timer | undefined;
   isDraining = false;
 
   constructor(private readonly owner: IncomingCallsOwner) {
@@ -120,9 +130,9 @@ export class IncomingCalls implements IncomingOwner {
       this.running.set(lane, calls);
     }
     if (calls.has(id)) throw new ProtocolError(`two calls of the number ${id}`);
-    // Its answers pile up here: it asks, and does not read.
-    if (lane.isFull) throw new ProtocolError('the peer asks and does not read the answers');
     const isSelf = lane === this.owner.ownLane;
+    // Its answers pile up here. What this node asks of itself or of the peer may do so, too, and is no fault of the peer.
+    if (lane.isOverrun && !isSelf) throw new ProtocolError('the peer asks and does not read the answers');
     if (this.isDraining && !isSelf) return this.refuse(lane, id, 'DRAINING', 'it is about to leave');
     if (calls.size >= this.owner.maxPending) {
       return this.refuse(lane, id, 'REJECTED', `${calls.size} calls of this node are being answered there already`);
@@ -143,7 +153,26 @@ export class IncomingCalls implements IncomingOwner {
       this.owner.logger.error(`The handler of '${printable(call.pattern)}' failed: ${describeErrorWithStack(error)}`);
       call.fail(describeError(error));
     }
-    call.watchDeadline();
+    if (call.isOpen) this.watchDeadlines();
+  }
+
+  /**
+   * One look at all of them now and then, and no timer for each: a caller that gives up says so itself, and its CANCEL comes
+   * first unless the link is slow.
+   */
+  private watchDeadlines(): void {
+    this.watch ??= this.clock.after(WATCH_MS, () => {
+      this.watch = undefined;
+      const now = this.clock.now();
+      let isAnyLeft = false;
+      for (const calls of this.running.values()) {
+        for (const call of calls.values()) {
+          if (call.isLate(now)) call.refuse('TIMEOUT', 'its time is over');
+          else isAnyLeft = true;
+        }
+      }
+      if (isAnyLeft) this.watchDeadlines();
+    });
   }
 
   onCancel(lane: CallLane, bytes: Buffer, start: number, end: number): void {
@@ -233,7 +262,8 @@ export class IncomingCalls implements IncomingOwner {
 
   private endStreams(): void {
     for (const calls of this.running.values()) {
-      for (const call of [...calls.values()]) if (call.isStream) call.refuse('DRAINING', 'it is about to leave');
+      // Of one that sent nothing yet, the caller would believe that it did not run.
+      for (const call of [...calls.values()]) if (call.hasSent) call.refuse('DRAINING', 'it is about to leave');
     }
   }
 

@@ -28,6 +28,9 @@ export const CALL_TIMEOUT_MS = 5_000;
 /** A member whose link broke is often back within this time: a call that finds nobody else waits for it so long. */
 const RETURN_TIMEOUT_MS = 1_000;
 
+/** These say that nothing ran. */
+const SURE: readonly CallErrorCode[] = ['NO_PEER', 'REJECTED', 'DRAINING'];
+
 /** So many patterns are named to whoever asks for one that nobody serves. */
 const MAX_NAMED_PATTERNS = 20;
 
@@ -141,6 +144,8 @@ class OutgoingCall implements OpenCall {
   private tried: Server[] | undefined;
   private isOver = false;
   private hasAnswered = false;
+  /** What became of an attempt whose outcome is unknown: from then on nobody may be told that it did not run. */
+  private lost: string | undefined;
   /** Bytes of a stream that were not taken yet. */
   private unreadBytes = 0;
   /** Bytes of a stream that were taken and not granted anew. */
@@ -247,6 +252,10 @@ class OutgoingCall implements OpenCall {
       return this.fail(code, `The handler of '${this.shown()}' on ${this.who()} failed${reason}`, payload);
     }
     this.release();
+    if (this.hasAnswered && (code === 'DRAINING' || code === 'REJECTED')) {
+      // It ran, and its reader has a part of it: another member would begin anew.
+      return this.fail('PEER_LOST', `${this.who()} ended the stream of '${this.shown()}': ${printable(text, 512)}.`);
+    }
     // It did not run there, so it may run elsewhere.
     if ((code === 'DRAINING' || code === 'REJECTED') && server !== undefined) {
       (this.tried ??= []).push(server);
@@ -261,22 +270,23 @@ class OutgoingCall implements OpenCall {
     this.release();
     const { idempotent } = this.options;
     const { clock } = this.calls.owner;
+    this.lost = `The link to ${this.who()} broke while it was asked '${this.shown()}' (${printable(reason)}): whether its handler ran is unknown.`;
     if (idempotent === true && !this.hasAnswered && this.calls.budget.take(clock.now())) {
       if (server !== undefined) (this.tried ??= []).push(server);
       return this.retryWaiting();
     }
-    this.fail(
-      'PEER_LOST',
-      `The link to ${this.who()} broke while it was asked '${this.shown()}' (${printable(reason)}): whether its handler ran is unknown. ` +
-        'Where running twice does no harm, mark the call idempotent.',
-    );
+    this.fail('PEER_LOST', `${this.lost} Where running twice does no harm, mark the call idempotent.`);
   }
 
   fail(code: CallErrorCode, message: string, payload?: unknown): void {
     if (this.isOver) return;
-    const { member } = this;
+    const { member, lost } = this;
     this.finish();
-    this.observer.error(new ClusterCallError(code, message, this.pattern, member, payload));
+    const error =
+      lost !== undefined && SURE.includes(code)
+        ? new ClusterCallError('PEER_LOST', `${lost} Nobody else could be asked: ${message}`, this.pattern, member)
+        : new ClusterCallError(code, message, this.pattern, member, payload);
+    this.observer.error(error);
   }
 
   private attempt(): void {

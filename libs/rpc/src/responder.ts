@@ -23,26 +23,47 @@ export function answer(result: unknown, reply: Reply): void {
   else reply.complete(result);
 }
 
-/** Sends a stream value by value, as its reader keeps up; a reader that goes away ends the source. */
-export async function pull(source: AsyncIterable<unknown>, reply: Reply): Promise<void> {
+/**
+ * Sends a stream value by value, as its reader keeps up; a reader that goes away ends the source. Never rejects.
+ * @param fail what becomes of what the source throws
+ */
+export async function pull(
+  source: AsyncIterable<unknown>,
+  reply: Reply,
+  fail = (error: unknown): void => reply.fail(error),
+): Promise<void> {
   try {
-    for await (const value of source) {
-      if (!reply.isOpen) return;
-      if (!reply.next(value)) await reply.writable();
-      if (!reply.isOpen) return;
+    const iterator = source[Symbol.asyncIterator]();
+    let isStopped = false;
+    // A generator that waits for something hears of it when it goes on; others, such as streams, at once.
+    const stop = (): void => {
+      if (isStopped) return;
+      isStopped = true;
+      void Promise.resolve(iterator.return?.()).catch(ignore);
+    };
+    reply.onAbort(stop);
+    while (reply.isOpen) {
+      const result: IteratorResult<unknown, unknown> = await iterator.next();
+      if (result.done === true) return reply.end();
+      if (!reply.next(result.value)) await reply.writable();
     }
-    reply.end();
+    stop();
   } catch (error) {
-    reply.fail(error);
+    fail(error);
   }
 }
 
+/** Of an iterable that fails when it is told to stop: nobody waits for it any more. */
+function ignore(): void {}
+
+/** Never throws: a value that cannot even be looked at is refused when it is encoded. */
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
-  );
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function';
+  } catch {
+    return false;
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

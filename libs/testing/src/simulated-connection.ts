@@ -117,7 +117,8 @@ export class Wire {
       const count = Math.min(write.bytes.length - write.taken, bufferBytes - this.inFlight);
       this.inFlight += count;
       this.bufferedBytes -= count;
-      this.send(write.bytes.subarray(write.taken, write.taken + count));
+      // A copy, as a kernel makes: whoever wrote it may write over it from then on.
+      this.send(Buffer.from(write.bytes.subarray(write.taken, write.taken + count)));
       write.taken += count;
       if (write.taken < write.bytes.length) break;
       this.writes.shift();

@@ -1,5 +1,6 @@
 /** A node that answers calls, and makes them: what a suite wants to know of either side comes back over IPC. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { callLoop } from './call-loop.mjs';
 import { commands, mesh, wallMs } from './node-process.mjs';
 
 let begun = 0;
@@ -7,7 +8,6 @@ let begun = 0;
 const runs = new Map();
 let made = 0;
 let endedAt = 0;
-let stopLoop = () => undefined;
 
 /** What a call came to: its answer, or its code, and when. */
 async function outcome(promise) {
@@ -50,44 +50,7 @@ Object.assign(commands, {
   calls: ({ pattern, count, data, options }) =>
     Promise.all(Array.from({ length: count }, (_, n) => outcome(mesh.request(pattern, { ...data, n }, options)))),
 
-  /** Calls at a rate, until `stopCalls`, which tells what became of them. */
-  callLoop({ perSecond, ms, options }) {
-    const result = { ok: 0, wrong: 0, codes: {}, by: {}, longestMs: 0 };
-    const open = new Set();
-    const refused = [];
-    let isRunning = true;
-    let n = 0;
-    const one = async (number) => {
-      const { value, code, askedAt, at } = await outcome(mesh.request('work', { n: number, ms }, options));
-      result.longestMs = Math.max(result.longestMs, at - askedAt);
-      if (code !== undefined) {
-        result.codes[code] = (result.codes[code] ?? 0) + 1;
-        if (code === 'NO_PEER') refused.push(number);
-      } else if (value.n !== number) result.wrong++;
-      else {
-        result.ok++;
-        result.by[value.by] = (result.by[value.by] ?? 0) + 1;
-      }
-    };
-    const done = (async () => {
-      const startedAt = wallMs();
-      while (isRunning) {
-        // By the clock: a timer is late now and then, and the rate must not fall for it.
-        while (n < ((wallMs() - startedAt) * perSecond) / 1_000) {
-          const call = one(++n).finally(() => open.delete(call));
-          open.add(call);
-        }
-        await delay(2);
-      }
-      await Promise.all(open);
-    })();
-    stopLoop = async () => {
-      isRunning = false;
-      await done;
-      return { ...result, asked: n, refused };
-    };
-  },
-  stopCalls: () => stopLoop(),
+  ...callLoop(({ n, ms, options }) => mesh.request('work', { n, ms }, options)),
   runs: () => [...runs],
   madeCalls: () => ({ begun, made, endedAt }),
 

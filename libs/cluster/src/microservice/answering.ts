@@ -1,7 +1,7 @@
 /** Gives what a handler returned to whoever asked: a value, an Observable, or an async iterable. */
 import { type ArgumentsHost } from '@nestjs/common';
 import { BaseRpcExceptionFilter } from '@nestjs/microservices';
-import { isAsyncIterable, type Reply } from '@rookery/rpc';
+import { isAsyncIterable, pull, type Reply } from '@rookery/rpc';
 import { isObservable, type Observable, takeWhile } from 'rxjs';
 
 /** Nest's own last resort: what it makes of an error that no filter caught, and what it logs. */
@@ -17,7 +17,7 @@ export function answer(result: unknown, reply: Reply, done: () => void): void {
     if (reply.isOpen) new ObservableAnswer(reply, done).follow(result);
     else done();
   } else if (isAsyncIterable(result)) {
-    void pull(result, reply).then(done);
+    void pull(result, reply, (error) => answerError(error, reply)).then(done);
   } else {
     reply.complete(result);
     done();
@@ -83,7 +83,8 @@ class ObservableAnswer {
 
   private pull(iterable: AsyncIterable<unknown>): void {
     this.isPulling = true;
-    void pull(iterable, this.reply).then(() => this.finish());
+    const { reply } = this;
+    void pull(iterable, reply, (error) => answerError(error, reply)).then(() => this.finish());
   }
 
   private release(): void {
@@ -99,24 +100,3 @@ class ObservableAnswer {
     this.done();
   }
 }
-
-/** Takes the next value only when the last one could leave. Never rejects. */
-async function pull(iterable: AsyncIterable<unknown>, reply: Reply): Promise<void> {
-  const iterator = iterable[Symbol.asyncIterator]();
-  // A generator that waits for something hears of it when it goes on; others, such as streams, at once.
-  const stop = (): void => void Promise.resolve(iterator.return?.()).catch(ignore);
-  reply.onAbort(stop);
-  try {
-    while (reply.isOpen) {
-      const result: IteratorResult<unknown, unknown> = await iterator.next();
-      if (result.done === true) return reply.end();
-      if (!reply.next(result.value)) await reply.writable();
-    }
-    stop();
-  } catch (error) {
-    answerError(error, reply);
-  }
-}
-
-/** Of an iterable that fails when it is told to stop: nobody waits for it any more. */
-function ignore(): void {}

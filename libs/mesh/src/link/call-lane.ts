@@ -34,10 +34,12 @@ export class CallLane {
   isClosed = false;
   /** Bytes of frames that did not reach the kernel yet. */
   queuedBytes = 0;
-  /** What is being filled; never written twice, since the socket keeps what it was given. */
+  /** What is being filled; not written over before the kernel has it, since the socket keeps what it was given. */
   private chunk = NOTHING;
   private chunkStart = 0;
   private position = 0;
+  /** Whether a value is being encoded behind `position`. */
+  private isFilling = false;
   private pieces: Buffer[] = [];
   private isFlushScheduled = false;
   /** Bytes that were handed to the link and did not reach the kernel yet. */
@@ -66,6 +68,11 @@ export class CallLane {
     return this.queuedBytes > MAX_QUEUED_BYTES;
   }
 
+  /** Whether more waits than what was asked of the peer can amount to: the peer asks, and does not read the answers. */
+  get isOverrun(): boolean {
+    return this.queuedBytes > 2 * MAX_QUEUED_BYTES + this.owner.maxFrameBytes;
+  }
+
   /** Calls `fn` when the lane is not busy any more; never, if it closes first. */
   onceIdle(fn: () => void): void {
     if (this.isBusy) this.waiters.push(fn);
@@ -83,6 +90,7 @@ export class CallLane {
    */
   send(type: number, head: Buffer, headLength: number, hasValue: boolean, value?: unknown): number {
     if (this.isClosed) return 0;
+    if (this.isFilling) return this.sendAhead(type, head, headLength, hasValue, value);
     let end = this.fill(head, headLength, hasValue, value);
     for (let size = CHUNK_BYTES; end < 0; size *= 4) {
       const most = 4 + this.owner.maxFrameBytes;
@@ -103,6 +111,22 @@ export class CallLane {
     head.copy(this.chunk, this.position + FRAME_HEADER_BYTES, 0, headLength);
     value.copy(this.chunk, this.position + bodyStart);
     return this.seat(type, this.position + size);
+  }
+
+  /** A getter of a value that is being encoded ends another call: in a chunk of its own, ahead of the frame that is being made. */
+  private sendAhead(type: number, head: Buffer, headLength: number, hasValue: boolean, value: unknown): number {
+    // One value at a time: this refuses it, before anything of the frame that is being made is touched.
+    if (hasValue) encodeInto(NOTHING, 0, value);
+    const { chunk, position } = this;
+    this.seal();
+    this.chunk = Buffer.allocUnsafeSlow(FRAME_HEADER_BYTES + headLength);
+    this.chunkStart = this.position = 0;
+    head.copy(this.chunk, FRAME_HEADER_BYTES, 0, headLength);
+    const bytes = this.seat(type, FRAME_HEADER_BYTES + headLength);
+    this.seal();
+    this.chunk = chunk;
+    this.chunkStart = this.position = position;
+    return bytes;
   }
 
   /** Puts length and type before what was written up to `end`; the frame is on its way then. */
@@ -141,7 +165,13 @@ export class CallLane {
     if (start > this.chunk.length) return -1;
     // Before the value: encoding may run code of others, in its getters, and that may begin another frame.
     head.copy(this.chunk, this.position + FRAME_HEADER_BYTES, 0, headLength);
-    return hasValue ? encodeInto(this.chunk, start, value) : start;
+    if (!hasValue) return start;
+    this.isFilling = true;
+    try {
+      return encodeInto(this.chunk, start, value);
+    } finally {
+      this.isFilling = false;
+    }
   }
 
   private renew(size: number): void {
@@ -176,6 +206,8 @@ export class CallLane {
     this.writingBytes -= bytes;
     this.queuedBytes -= bytes;
     if (this.isClosed) return;
+    // The kernel has a copy of everything: what is sent next may be written over it. New chunks all the time keep the collector busy.
+    if (this.queuedBytes === 0) this.chunkStart = this.position = 0;
     this.flush();
     if (this.queuedBytes === 0 && this.onEmpty !== undefined) this.tellEmpty(this.onEmpty);
     if (this.waiters.length > 0 && !this.isBusy) this.release();

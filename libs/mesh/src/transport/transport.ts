@@ -23,8 +23,8 @@ export interface Connection {
   readonly bytesReceived: number;
   listen(listener: ConnectionListener): void;
   /**
-   * Sends bytes. The buffer is held by reference until it was sent, so it must never change. `onWritten` is called
-   * when the kernel has them; never, if the connection closes first.
+   * Sends bytes. The buffer is held by reference until it was sent, so it must not change before `onWritten`, which is
+   * called when the kernel has them; never, if the connection closes first.
    */
   write(bytes: Buffer, onWritten?: () => void): void;
   /** Sends what is buffered, then closes this direction. */
