@@ -1,4 +1,5 @@
 /** What docs/microservices.md shows of calls behind HTTP. */
+import { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import {
   type ArgumentsHost,
@@ -8,6 +9,7 @@ import {
   Get,
   Param,
   ParseIntPipe,
+  Res,
   ServiceUnavailableException,
   StreamableFile,
   UnprocessableEntityException,
@@ -42,8 +44,13 @@ export class HistoryPage {
   constructor(private readonly cluster: Cluster) {}
 
   @Get(':days')
-  show(@Param('days', ParseIntPipe) days: number): StreamableFile {
-    const history = this.cluster.requestStream('quote.history', { days });
+  show(
+    @Param('days', ParseIntPipe) days: number,
+    @Res({ passthrough: true }) response: ServerResponse,
+  ): StreamableFile {
+    const left = new AbortController();
+    response.once('close', () => left.abort());
+    const history = this.cluster.requestStream('quote.history', { days }, { signal: left.signal });
     return new StreamableFile(Readable.from(lines(history)), { type: 'text/plain' });
   }
 }
