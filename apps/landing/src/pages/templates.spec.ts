@@ -46,6 +46,11 @@ describe('Templates', () => {
     expect(page).not.toContain('Pay by the bag');
   });
 
+  it('leads from each flag to its history', () => {
+    const flag = { key: 'dark-mode', enabled: true, description: '', version: 1, updatedAt: '' };
+    expect(templates.page({ ...plain, flags: [flag] }, quoted)).toContain('<a href="/flags/dark-mode/history"');
+  });
+
   it('says which replica served it, and whether it may be out of date', () => {
     expect(templates.page(plain, quoted)).toContain('landing-1');
     expect(templates.page(plain, quoted)).not.toContain('may be out of date');
