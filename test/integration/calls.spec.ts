@@ -180,6 +180,29 @@ describe('a stream', () => {
   });
 });
 
+describe('a stream of a member that leaves', () => {
+  it('ends, and is not begun anew elsewhere by itself: its reader has a part of it', async () => {
+    const [a, b, c] = await mesh('a', 'b', 'c');
+    let runs = 0;
+    for (const node of [b!, c!]) {
+      node.respond('ticks', async function* (_data, { signal }) {
+        runs++;
+        yield node.self.name;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      });
+    }
+    await until(() => a!.rpc.serving('call', 'ticks').length === 2, 'both');
+    const stream = a!.requestStream('ticks', null, { idempotent: true })[Symbol.asyncIterator]();
+    const { value: name } = await stream.next();
+    const end = failure(stream.next());
+    await (name === 'b' ? b! : c!).leave();
+    const error = await end;
+    expect(error).toMatchObject({ code: 'PEER_LOST', didNotRun: false });
+    expect(error.message).toContain('it is about to leave');
+    expect(runs).toBe(1);
+  });
+});
+
 describe('a call that comes to nothing', () => {
   it('says at once that nobody serves it, and what is served', async () => {
     const [a, b] = await pair();

@@ -28,6 +28,8 @@ export class IncomingCall implements CallContext, Reply {
   isOpen = true;
   /** Whether it answered with a value and goes on. */
   isStream = false;
+  /** Whether a value of the stream was sent. */
+  hasSent = false;
   private readonly deadlineAt: number;
   private readonly isForFirst: boolean;
   private readonly caller: Member;
@@ -88,6 +90,7 @@ export class IncomingCall implements CallContext, Reply {
     this.noteStream();
     if (this.queue.length === 0 && this.creditBytes > 0 && !this.lane.isBusy) {
       const sent = this.send(FRAME_NEXT, numbersHead(this.id), true, value);
+      this.hasSent = true;
       this.creditBytes -= sent;
       return this.creditBytes > 0;
     }
@@ -206,6 +209,7 @@ export class IncomingCall implements CallContext, Reply {
       if (this.creditBytes <= 0) return;
       this.queue.shift();
       this.queuedBytes -= waiting.bytes.length;
+      this.hasSent = true;
       try {
         this.creditBytes -= this.lane.sendEncoded(FRAME_NEXT, head, numbersHead(this.id), waiting.bytes);
       } catch (error) {

@@ -233,7 +233,8 @@ export class IncomingCalls implements IncomingOwner {
 
   private endStreams(): void {
     for (const calls of this.running.values()) {
-      for (const call of [...calls.values()]) if (call.isStream) call.refuse('DRAINING', 'it is about to leave');
+      // Of one that sent nothing yet, the caller would believe that it did not run.
+      for (const call of [...calls.values()]) if (call.hasSent) call.refuse('DRAINING', 'it is about to leave');
     }
   }
 

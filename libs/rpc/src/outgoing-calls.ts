@@ -244,6 +244,10 @@ class OutgoingCall implements OpenCall {
       return this.fail(code, `The handler of '${this.shown()}' on ${this.who()} failed${reason}`, payload);
     }
     this.release();
+    if (this.hasAnswered && (code === 'DRAINING' || code === 'REJECTED')) {
+      // It ran, and its reader has a part of it: another member would begin anew.
+      return this.fail('PEER_LOST', `${this.who()} ended the stream of '${this.shown()}': ${printable(text, 512)}.`);
+    }
     // It did not run there, so it may run elsewhere.
     if ((code === 'DRAINING' || code === 'REJECTED') && server !== undefined) {
       (this.tried ??= []).push(server);
