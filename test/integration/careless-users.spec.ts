@@ -40,6 +40,27 @@ describe('a getter of what is sent', () => {
   });
 });
 
+describe('a getter of what is sent that aborts its own call', () => {
+  it.each(['request', 'requestStream'] as const)('ends it: %s', async (way) => {
+    const [a, b] = await pair();
+    b.respond('hang', (_data, { signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve)));
+    await serves(a, 'hang');
+    const controller = new AbortController();
+    const data = {
+      get field() {
+        controller.abort(new Error('not needed'));
+        return 1;
+      },
+    };
+    const options = { signal: controller.signal };
+    const first =
+      way === 'request'
+        ? a.request('hang', data, options)
+        : a.requestStream('hang', data, options)[Symbol.asyncIterator]().next();
+    await expect(first).rejects.toThrow('not needed');
+  });
+});
+
 describe('metadata', () => {
   it.each([
     ['text', new URL('http://example.com/')],

@@ -106,7 +106,10 @@ export class Rpc implements CallSink {
           reject(error);
         },
       });
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal === undefined) return;
+      // A getter of the data may have aborted it meanwhile.
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 
