@@ -225,6 +225,23 @@ describe('a call that comes to nothing', () => {
     await until(() => aborted, 'the end of the handler');
   });
 
+  it('ends in time though it is answered by a stream that does not end, with or without a deadline of its own', async () => {
+    const [a, b] = await pair();
+    let ended = 0;
+    b.respond('ticks', async function* (_data, { signal }) {
+      yield 1;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      ended++;
+    });
+    await until(() => a.rpc.serving('call', 'ticks').length === 1, 'the pattern');
+    const codes = await Promise.all([
+      failure(a.request('ticks', null, { timeoutMs: 20 })),
+      failure(a.request('ticks', null)),
+    ]);
+    expect(codes).toMatchObject([{ code: 'TIMEOUT' }, { code: 'TIMEOUT' }]);
+    await until(() => ended === 2, 'the end of both handlers');
+  }, 15_000);
+
   it('is cancelled by its signal', async () => {
     const [a, b] = await pair();
     let aborted = false;

@@ -130,6 +130,8 @@ class OutgoingCall implements OpenCall {
   private readonly startedAt: number;
   private readonly timeoutMs: number;
   private readonly metadata: Buffer | undefined;
+  /** Whether the deadline is over with the first answer: it is that of a stream without one of its own. */
+  private readonly isForFirst: boolean;
   private timer: Timer | undefined;
   private returnTimer: Timer | undefined;
   private server: Server | undefined;
@@ -154,6 +156,7 @@ class OutgoingCall implements OpenCall {
     this.key = keyOf(kind, pattern);
     this.startedAt = calls.owner.clock.now();
     this.timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
+    this.isForFirst = options.timeoutMs === undefined && observer.isForLast !== true;
     this.metadata = encodeMetadata(options.metadata);
   }
 
@@ -311,8 +314,7 @@ class OutgoingCall implements OpenCall {
     const { clock } = calls.owner;
     const id = calls.nextId();
     const leftMs = Math.max(0, Math.ceil(this.timeoutMs - (clock.now() - this.startedAt)));
-    const isForFirst = this.options.timeoutMs === undefined;
-    const length = requestHead(id, leftMs, isForFirst, keyBytes(this.key), this.metadata);
+    const length = requestHead(id, leftMs, this.isForFirst, keyBytes(this.key), this.metadata);
     server.lane.send(FRAME_REQUEST, head, length, true, this.data);
     this.server = server;
     this.member = server.lane.member;
@@ -321,15 +323,14 @@ class OutgoingCall implements OpenCall {
     calls.track(id, this);
   }
 
-  /** The deadline of a stream without one of its own is over with the first answer. */
   private noteAnswered(): void {
     if (this.hasAnswered) return;
     this.hasAnswered = true;
-    if (this.options.timeoutMs === undefined) this.timer?.cancel();
+    if (this.isForFirst) this.timer?.cancel();
   }
 
   private onTimeout(): void {
-    if (this.isOver || (this.hasAnswered && this.options.timeoutMs === undefined)) return;
+    if (this.isOver || (this.hasAnswered && this.isForFirst)) return;
     this.tellCancelled();
     if (this.server === undefined) return this.failUnserved('none');
     this.fail('TIMEOUT', `${this.who()} did not answer '${this.shown()}' within ${this.timeoutMs} ms.`);

@@ -96,6 +96,7 @@ export class Rpc implements CallSink {
       const done = signal === undefined ? undefined : (): void => signal.removeEventListener('abort', onAbort);
       const call: OpenCall = this.outgoing.open('call', pattern, data, options, {
         // Of a stream, the last value is the answer.
+        isForLast: true,
         next: (next) => (value = next),
         complete: () => {
           done?.();
