@@ -105,6 +105,27 @@ describe('ClientsModule', () => {
     expect(await failureOf(asked(app.get('STANDARD'), 'err'))).not.toBeInstanceOf(RpcException);
   });
 
+  it('takes a subclass that throws, which fails its own requests, and harms no link', async () => {
+    class ThrowingClient extends ClusterClient {
+      protected override serializeResponse(): never {
+        throw new Error('of serializeResponse');
+      }
+      protected override serializeError(): never {
+        throw new Error('of serializeError');
+      }
+    }
+    const imports = [ClientsModule.register([{ name: 'WHO', customClass: ThrowingClient }])];
+    const [, app] = await pair(named('server'), { imports });
+    const client = app.get<ClientProxy>('WHO');
+    const suspects: unknown[] = [];
+    app.get(Cluster).on('member.suspect', (event) => suspects.push(event));
+    expect(await failureOf(asked(client))).toMatchObject({ message: 'of serializeResponse' });
+    expect(await failureOf(asked(client, 'err'))).toMatchObject({ message: 'of serializeError' });
+    expect(await failureOf(lastValueFrom(client.emit('two words', 1)))).toMatchObject({ message: 'of serializeError' });
+    expect(await asked(app.get(ClusterClient))).toEqual(['server']);
+    expect(suspects).toEqual([]);
+  });
+
   it('makes one client for two applications only one after the other [46]', async () => {
     const imports = [ClientsModule.register([{ name: 'WHO', customClass: ClusterClient }])];
     const first = await startMember('first', { ...named('first'), imports });
