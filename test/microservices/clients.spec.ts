@@ -243,6 +243,20 @@ describe('a view', () => {
     }
   });
 
+  it.each<[string, (client: ClusterClient, given: never) => ClusterClient, unknown]>([
+    ['to', (client, given) => client.to(given), undefined],
+    ['to', (client, given) => client.to(given), ''],
+    ['key', (client, given) => client.by(given), undefined],
+    ['key', (client, given) => client.by(given), 42],
+    ['where', (client, given) => client.where(given), undefined],
+    ['where', (client, given) => client.where(given), 'eu-1'],
+  ])('asks nobody where "%s" cannot be a choice', (name, view, given) => {
+    const client = new ClusterClient();
+    const attempt = (): unknown => view(client, given as never);
+    expect(attempt).toThrow(ClusterOptionsError);
+    expect(attempt).toThrow(`${name}: must be`);
+  });
+
   it('asks all, and emits what each answers or fails with [D3]', async () => {
     const [app] = await crowd(3, (index) => named(`member-${index}`), metadata);
     const all = app!.get(ClusterClient).all();

@@ -17,3 +17,12 @@ export interface ClusterClientOptions extends Omit<CallOptions, 'signal'> {
 export function checkClientOptions(options: CallOptions): void {
   checkCallOptions(options, 'ClusterClient');
 }
+
+/**
+ * Checks what a view chooses by. Unlike an option, it cannot be left out: of `undefined`, such as `find` returns for a member that
+ * is gone, anybody would be asked.
+ * @throws ClusterOptionsError
+ */
+export function checkChoice(name: 'to' | 'key' | 'where', value: unknown): void {
+  checkClientOptions({ [name]: value ?? null });
+}

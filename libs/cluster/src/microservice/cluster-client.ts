@@ -6,7 +6,7 @@ import type { Member } from 'rookery/mesh';
 import { distinctUntilChanged, Observable, type Subscriber } from 'rxjs';
 import type { Cluster } from '../cluster.js';
 import { ClientBinding } from './client-binding.js';
-import { checkClientOptions, type ClusterClientOptions } from './client-options.js';
+import { checkChoice, checkClientOptions, type ClusterClientOptions } from './client-options.js';
 import type { ClusterStatus, ClusterTransportEvents } from './cluster-transport.js';
 import { Emission } from './emission.js';
 import { askEach, publishToEach } from './every-member.js';
@@ -57,18 +57,24 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
 
   // ---- views ------------------------------------------------------------------------------------------------------
 
-  /** Speaks to this member: one of `cluster.members()`, its incarnation, or its name. */
+  /**
+   * Speaks to this member: one of `cluster.members()`, its incarnation, or its name.
+   * @throws ClusterOptionsError for what is none of these, as {@link by} and {@link where} do for theirs
+   */
   to(member: Member | string): this {
+    checkChoice('to', member);
     return this.view({ to: member }, { isForOne: true });
   }
 
   /** Speaks to the member that the key belongs to: the same one for the same key, as long as it serves the pattern. */
   by(key: string): this {
+    checkChoice('key', key);
     return this.view({ key }, { isForOne: true, isForAll: false });
   }
 
   /** Speaks to members whose metadata has these values, such as `{ zone: 'eu-1' }`. */
   where(metadata: Readonly<Record<string, unknown>>): this {
+    checkChoice('where', metadata);
     return this.view({ where: metadata }, { isForOne: true });
   }
 
