@@ -86,6 +86,8 @@ export class OutgoingCalls {
   }
 
   track(id: number, call: OutgoingCall): void {
+    // It is asked of somebody: whatever becomes of it now, it is not that nobody was there.
+    if (this.waiting.size > 0) this.waiting.delete(call);
     this.pending.set(id, call);
   }
 
@@ -320,6 +322,8 @@ class OutgoingCall implements OpenCall {
     this.member = server.lane.member;
     this.id = id;
     server.inFlight++;
+    this.returnTimer?.cancel();
+    this.returnTimer = undefined;
     calls.track(id, this);
   }
 
