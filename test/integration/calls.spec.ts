@@ -283,6 +283,22 @@ describe('a call that comes to nothing', () => {
     expect(await call).toMatchObject({ code: 'PEER_LOST', didNotRun: false });
   });
 
+  it('says that it may have run when the member is lost and nobody else is there for a second try', async () => {
+    const [a, b] = await pair();
+    const begun = gate();
+    const end = b.respond('hang', () => {
+      begun.open();
+      return new Promise(() => undefined);
+    });
+    await until(() => a.rpc.serving('call', 'hang').length === 1, 'the pattern');
+    const call = failure(a.request('hang', null, { idempotent: true }));
+    await begun.opened;
+    end();
+    await until(() => a.rpc.serving('call', 'hang').length === 0, 'nobody that serves it');
+    breakLinks(b);
+    expect(await call).toMatchObject({ code: 'PEER_LOST', didNotRun: false });
+  });
+
   it('goes elsewhere by itself when the member drains, whose running calls are answered', async () => {
     const [a, b, c] = await mesh('a', 'b', 'c');
     const held = gate();

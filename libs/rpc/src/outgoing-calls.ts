@@ -142,6 +142,8 @@ class OutgoingCall implements OpenCall {
   private tried: Server[] | undefined;
   private isOver = false;
   private hasAnswered = false;
+  /** Whether it was asked of a member that was lost. */
+  private mayHaveRun = false;
   /** Bytes of a stream that were not taken yet. */
   private unreadBytes = 0;
   /** Bytes of a stream that were taken and not granted anew. */
@@ -269,6 +271,7 @@ class OutgoingCall implements OpenCall {
     const { clock } = this.calls.owner;
     if (idempotent === true && !this.hasAnswered && this.calls.budget.take(clock.now())) {
       if (server !== undefined) (this.tried ??= []).push(server);
+      this.mayHaveRun = true;
       return this.retryWaiting();
     }
     this.fail(
@@ -282,7 +285,12 @@ class OutgoingCall implements OpenCall {
     if (this.isOver) return;
     const { member } = this;
     this.finish();
-    this.observer.error(new ClusterCallError(code, message, this.pattern, member, payload));
+    const error = new ClusterCallError(code, message, this.pattern, member, payload);
+    // The last member did not run it; one before may have.
+    const isSure = !this.mayHaveRun || !error.didNotRun;
+    this.observer.error(
+      isSure ? error : new ClusterCallError('PEER_LOST', `A member was lost. ${message}`, this.pattern, member),
+    );
   }
 
   private attempt(): void {
