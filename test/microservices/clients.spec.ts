@@ -5,7 +5,9 @@ import {
   type ClientProxy,
   ClientProxyFactory,
   ClientsModule,
+  Ctx,
   MessagePattern,
+  Payload,
   RpcException,
 } from '@nestjs/microservices';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -14,6 +16,7 @@ import {
   Cluster,
   ClusterClient,
   type ClusterClientOptions,
+  ClusterContext,
   ClusterOptionsError,
   ClusterUsageError,
 } from 'rookery';
@@ -273,6 +276,28 @@ describe('a view', () => {
     const far = await asked<CallOutcome<string>>(all.where({ zone: 'far' }));
     expect(far.map(({ value }) => value)).toEqual(['member-2']);
     expect(await failureOf(asked(all, 'nobody'))).toMatchObject({ code: 'NO_PEER' });
+  });
+
+  it('asks all or none: where not all can be asked, those that were are told to stop', async () => {
+    let stopped = 0;
+    @Controller()
+    class Hanging {
+      @MessagePattern('hang')
+      async hang(@Payload() _data: object, @Ctx() context: ClusterContext): Promise<void> {
+        const signal = context.getSignal();
+        if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        stopped++;
+      }
+    }
+    const limits = { maxPendingCalls: 2 };
+    const [app] = await crowd(
+      3,
+      () => ({ controllers: [Hanging] }),
+      () => ({ limits }),
+    );
+    const all = app!.get(ClusterClient).all();
+    expect(await failureOf(asked(all, 'hang'))).toMatchObject({ code: 'CLUSTER_TOO_MANY_PENDING' });
+    await until(() => stopped === 2, 'the end of those that were asked');
   });
 
   it('combines with others, and has the hooks that its client gets later [D3]', async () => {
