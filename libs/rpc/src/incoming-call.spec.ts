@@ -5,10 +5,14 @@ import { head, type Request } from './call-frames.js';
 import { IncomingCall } from './incoming-call.js';
 import { STREAM_WINDOW_BYTES } from './stream-window.js';
 
+const delays: number[] = [];
 const clock: Clock = {
   now: () => 0,
   wallNow: () => 0,
-  after: () => ({ cancel: () => undefined }),
+  after: (delayMs) => {
+    delays.push(delayMs);
+    return { cancel: () => undefined };
+  },
   afterPoll: () => ({ cancel: () => undefined }),
   endOfTurn: (fn) => fn(),
 };
@@ -16,7 +20,7 @@ const member = { name: 'caller' } as Member;
 const request: Request = { id: 1, timeoutMs: 1_000, isForFirst: true, key: '?x', metadata: undefined, position: 0 };
 
 /** A call of a caller whose link takes nothing before `flush`. */
-function made() {
+function made(timeoutMs = request.timeoutMs) {
   const types: number[] = [];
   const reader = new FrameReader((type) => types.push(type) > 0);
   reader.endHandshake(1 << 20);
@@ -35,7 +39,7 @@ function made() {
     while (!lane.isBusy) lane.send(FRAME_RESPONSE, head, 1, true, 'x'.repeat(500_000));
   };
   const count = (type: number): number => types.filter((each) => each === type).length;
-  return { call: new IncomingCall(lane, request, owner), fill, flush, count };
+  return { call: new IncomingCall(lane, { ...request, timeoutMs }, owner), fill, flush, count };
 }
 
 describe('a stream whose reader grants more while the link is busy', () => {
@@ -67,5 +71,13 @@ describe('a stream whose reader grants more while the link is busy', () => {
     expect(count(FRAME_NEXT)).toBe(values + 1);
     expect(count(FRAME_RESPONSE)).toBeGreaterThan(answers);
     expect(call.isOpen).toBe(false);
+  });
+});
+
+describe('a deadline', () => {
+  it('further away than a timer can wait is as far as it can', () => {
+    const { call } = made(2 ** 40);
+    call.watchDeadline();
+    expect(delays.at(-1)).toBe(2 ** 31 - 1);
   });
 });

@@ -15,6 +15,9 @@ export interface IncomingOwner {
   onAbortFailed(call: IncomingCall, error: unknown): void;
 }
 
+/** The longest that anybody waits; our own callers are held to it before they send. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 /** Of a reason that cannot travel as it is, so many characters are told. */
 const MAX_REASON_LENGTH = 4_096;
 
@@ -55,7 +58,8 @@ export class IncomingCall implements CallContext, Reply {
     this.metadata = request.metadata;
     this.isForFirst = request.isForFirst;
     this.caller = lane.member;
-    this.deadlineAt = owner.clock.now() + request.timeoutMs;
+    // A timer of the host that is told to wait longer fires at once.
+    this.deadlineAt = owner.clock.now() + Math.min(request.timeoutMs, MAX_TIMEOUT_MS);
   }
 
   // ---- for the handler --------------------------------------------------------------------------------------------
