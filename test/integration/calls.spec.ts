@@ -21,6 +21,12 @@ async function failure(promise: Promise<unknown>): Promise<ClusterCallError> {
   return error as ClusterCallError;
 }
 
+/** Breaks every link of a node, as the end of its process does. */
+function breakLinks(node: MeshNode): void {
+  const { mesh } = node as unknown as { mesh: { links: Set<{ connection: { destroy(why: string): void } }> } };
+  for (const { connection } of mesh.links) connection.destroy('broken by the test');
+}
+
 /** Nodes that all know the first. */
 async function mesh(...names: readonly string[]): Promise<MeshNode[]> {
   const first = await startNode(names[0]!, []);
@@ -241,6 +247,23 @@ describe('a call that comes to nothing', () => {
     await until(() => aborted, 'the end of the handler');
   });
 
+  it('ends in time though it is answered by a stream that does not end, with or without a deadline of its own', async () => {
+    const [a, b] = await pair();
+    let ended = 0;
+    b.respond('ticks', async function* (_data, { signal }) {
+      yield 1;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      ended++;
+    });
+    await until(() => a.rpc.serving('call', 'ticks').length === 1, 'the pattern');
+    const codes = await Promise.all([
+      failure(a.request('ticks', null, { timeoutMs: 20 })),
+      failure(a.request('ticks', null)),
+    ]);
+    expect(codes).toMatchObject([{ code: 'TIMEOUT' }, { code: 'TIMEOUT' }]);
+    await until(() => ended === 2, 'the end of both handlers');
+  }, 15_000);
+
   it('is cancelled by its signal', async () => {
     const [a, b] = await pair();
     let aborted = false;
@@ -257,6 +280,39 @@ describe('a call that comes to nothing', () => {
     controller.abort(new Error('not needed'));
     await expect(call).rejects.toThrow('not needed');
     await until(() => aborted, 'the end of the handler');
+  });
+
+  it('says that it may have run when this node leaves, though it waited for somebody at first', async () => {
+    const [a, b] = await pair({ limits: { leaveTimeoutMs: 100 } });
+    b.respond('hang', () => new Promise(() => undefined));
+    await until(() => a.rpc.serving('call', 'hang').length === 1, 'the pattern');
+    breakLinks(b);
+    await until(() => a.rpc.serving('call', 'hang').length === 0, 'a broken link');
+    const call = failure(a.request('hang', null));
+    let begun = 0;
+    a.respond('hang', () => {
+      begun++;
+      return new Promise(() => undefined);
+    });
+    await until(() => begun === 1, 'the call');
+    await a.leave();
+    expect(await call).toMatchObject({ code: 'PEER_LOST', didNotRun: false });
+  });
+
+  it('says that it may have run when the member is lost and nobody else is there for a second try', async () => {
+    const [a, b] = await pair();
+    const begun = gate();
+    const end = b.respond('hang', () => {
+      begun.open();
+      return new Promise(() => undefined);
+    });
+    await until(() => a.rpc.serving('call', 'hang').length === 1, 'the pattern');
+    const call = failure(a.request('hang', null, { idempotent: true }));
+    await begun.opened;
+    end();
+    await until(() => a.rpc.serving('call', 'hang').length === 0, 'nobody that serves it');
+    breakLinks(b);
+    expect(await call).toMatchObject({ code: 'PEER_LOST', didNotRun: false });
   });
 
   it('goes elsewhere by itself when the member drains, whose running calls are answered', async () => {

@@ -40,6 +40,44 @@ describe('a getter of what is sent', () => {
   });
 });
 
+describe('a getter of what is sent that aborts its own call', () => {
+  it.each(['request', 'requestStream'] as const)('ends it: %s', async (way) => {
+    const [a, b] = await pair();
+    b.respond('hang', (_data, { signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve)));
+    await serves(a, 'hang');
+    const controller = new AbortController();
+    const data = {
+      get field() {
+        controller.abort(new Error('not needed'));
+        return 1;
+      },
+    };
+    const options = { signal: controller.signal };
+    const first =
+      way === 'request'
+        ? a.request('hang', data, options)
+        : a.requestStream('hang', data, options)[Symbol.asyncIterator]().next();
+    await expect(first).rejects.toThrow('not needed');
+  });
+});
+
+describe('metadata', () => {
+  it.each([
+    ['text', new URL('http://example.com/')],
+    ['a Map', new Map([['trace', 'abc']])],
+  ])('that would travel as %s is refused before anything is sent', async (_what, given) => {
+    const [a, b] = await pair();
+    const metadata = given as unknown as Record<string, unknown>;
+    for (const node of [a, b]) node.respond(node.self.name, () => 'here');
+    await serves(a, 'b');
+    for (const pattern of ['a', 'b']) {
+      const refused = expect.objectContaining({ code: 'CLUSTER_INVALID_PAYLOAD' });
+      await expect(a.request(pattern, null, { metadata })).rejects.toEqual(refused);
+      expect(await a.request(pattern, null, { metadata: {} })).toBe('here');
+    }
+  });
+});
+
 describe('what a handler throws', () => {
   it.each([
     ['an error with half a character', new Error('cut \ud83d')],

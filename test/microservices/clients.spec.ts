@@ -5,7 +5,9 @@ import {
   type ClientProxy,
   ClientProxyFactory,
   ClientsModule,
+  Ctx,
   MessagePattern,
+  Payload,
   RpcException,
 } from '@nestjs/microservices';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -14,6 +16,7 @@ import {
   Cluster,
   ClusterClient,
   type ClusterClientOptions,
+  ClusterContext,
   ClusterOptionsError,
   ClusterUsageError,
 } from 'rookery';
@@ -103,6 +106,27 @@ describe('ClientsModule', () => {
     expect(await failureOf(asked(custom, 'err'))).toBeInstanceOf(RpcException);
     expect(await failureOf(asked(custom.to('server'), 'err'))).toBeInstanceOf(RpcException);
     expect(await failureOf(asked(app.get('STANDARD'), 'err'))).not.toBeInstanceOf(RpcException);
+  });
+
+  it('takes a subclass that throws, which fails its own requests, and harms no link', async () => {
+    class ThrowingClient extends ClusterClient {
+      protected override serializeResponse(): never {
+        throw new Error('of serializeResponse');
+      }
+      protected override serializeError(): never {
+        throw new Error('of serializeError');
+      }
+    }
+    const imports = [ClientsModule.register([{ name: 'WHO', customClass: ThrowingClient }])];
+    const [, app] = await pair(named('server'), { imports });
+    const client = app.get<ClientProxy>('WHO');
+    const suspects: unknown[] = [];
+    app.get(Cluster).on('member.suspect', (event) => suspects.push(event));
+    expect(await failureOf(asked(client))).toMatchObject({ message: 'of serializeResponse' });
+    expect(await failureOf(asked(client, 'err'))).toMatchObject({ message: 'of serializeError' });
+    expect(await failureOf(lastValueFrom(client.emit('two words', 1)))).toMatchObject({ message: 'of serializeError' });
+    expect(await asked(app.get(ClusterClient))).toEqual(['server']);
+    expect(suspects).toEqual([]);
   });
 
   it('makes one client for two applications only one after the other [46]', async () => {
@@ -222,6 +246,20 @@ describe('a view', () => {
     }
   });
 
+  it.each<[string, (client: ClusterClient, given: never) => ClusterClient, unknown]>([
+    ['to', (client, given) => client.to(given), undefined],
+    ['to', (client, given) => client.to(given), ''],
+    ['key', (client, given) => client.by(given), undefined],
+    ['key', (client, given) => client.by(given), 42],
+    ['where', (client, given) => client.where(given), undefined],
+    ['where', (client, given) => client.where(given), 'eu-1'],
+  ])('asks nobody where "%s" cannot be a choice', (name, view, given) => {
+    const client = new ClusterClient();
+    const attempt = (): unknown => view(client, given as never);
+    expect(attempt).toThrow(ClusterOptionsError);
+    expect(attempt).toThrow(`${name}: must be`);
+  });
+
   it('asks all, and emits what each answers or fails with [D3]', async () => {
     const [app] = await crowd(3, (index) => named(`member-${index}`), metadata);
     const all = app!.get(ClusterClient).all();
@@ -238,6 +276,28 @@ describe('a view', () => {
     const far = await asked<CallOutcome<string>>(all.where({ zone: 'far' }));
     expect(far.map(({ value }) => value)).toEqual(['member-2']);
     expect(await failureOf(asked(all, 'nobody'))).toMatchObject({ code: 'NO_PEER' });
+  });
+
+  it('asks all or none: where not all can be asked, those that were are told to stop', async () => {
+    let stopped = 0;
+    @Controller()
+    class Hanging {
+      @MessagePattern('hang')
+      async hang(@Payload() _data: object, @Ctx() context: ClusterContext): Promise<void> {
+        const signal = context.getSignal();
+        if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        stopped++;
+      }
+    }
+    const limits = { maxPendingCalls: 2 };
+    const [app] = await crowd(
+      3,
+      () => ({ controllers: [Hanging] }),
+      () => ({ limits }),
+    );
+    const all = app!.get(ClusterClient).all();
+    expect(await failureOf(asked(all, 'hang'))).toMatchObject({ code: 'CLUSTER_TOO_MANY_PENDING' });
+    await until(() => stopped === 2, 'the end of those that were asked');
   });
 
   it('combines with others, and has the hooks that its client gets later [D3]', async () => {

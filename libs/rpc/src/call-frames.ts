@@ -1,5 +1,13 @@
 /** The frames of a call: what stands before the value in each, and back. Bodies: see docs/protocol.md. */
-import { decode, encode, MAX_SERVED_KEY_BYTES, ProtocolError, VarintReader, writeVarint } from '@rookery/mesh';
+import {
+  ClusterError,
+  decode,
+  encode,
+  MAX_SERVED_KEY_BYTES,
+  ProtocolError,
+  VarintReader,
+  writeVarint,
+} from '@rookery/mesh';
 
 /** More beside the data would be data. */
 export const MAX_METADATA_BYTES = 1_024;
@@ -79,7 +87,18 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   throw new ProtocolError('the metadata of a request is no object');
 }
 
-/** The bytes of what travels beside the data. */
+/**
+ * The bytes of what travels beside the data.
+ * @throws ClusterError `CLUSTER_INVALID_PAYLOAD`, `CLUSTER_PAYLOAD_TOO_LARGE`
+ */
 export function encodeMetadata(metadata: Readonly<Record<string, unknown>> | undefined): Buffer | undefined {
-  return metadata === undefined ? undefined : encode(metadata, MAX_METADATA_BYTES);
+  if (metadata === undefined) return undefined;
+  const bytes = encode(metadata, MAX_METADATA_BYTES);
+  const tag = bytes[0]!;
+  // An object may travel as something else, by its toJSON for example, and whoever reads that takes it for no metadata.
+  if (tag >> 4 === 0x8 || tag === 0xde) return bytes;
+  throw new ClusterError(
+    'CLUSTER_INVALID_PAYLOAD',
+    "The metadata of a call must be an object with fields, such as { trace: 'abc' }.",
+  );
 }

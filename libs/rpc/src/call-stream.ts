@@ -28,7 +28,9 @@ export class CallStream implements AsyncIterator<unknown> {
       this.call?.cancel();
       this.fail(signal.reason as Error);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
+    // A getter of the data may have aborted it meanwhile.
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
     this.stopListening = () => signal.removeEventListener('abort', onAbort);
   }
 

@@ -83,6 +83,8 @@ export type Responder = (data: unknown, context: CallContext, reply: Reply) => v
 export interface CallObserver {
   /** Whether it says itself, by {@link OpenCall.grant}, when it is done with a value. @default it is done when `next` returns */
   readonly isPulling?: boolean;
+  /** Whether it waits for the last value alone: without `timeoutMs`, that has to come within 5 s then, and not the first one. */
+  readonly isForLast?: boolean;
   /** `bytes`: what to grant for it. */
   next(value: unknown, from: Member, bytes: number): void;
   complete(): void;

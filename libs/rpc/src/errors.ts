@@ -5,10 +5,10 @@ import type { Member } from '@rookery/mesh';
  * Stable codes: match on these, never on messages.
  *
  * `NO_PEER`: no member that serves the pattern can be reached; nothing was sent. `PEER_LOST`: the link to the member broke
- * during the call, or it left before its stream was over; whether its handler ran is unknown. `TIMEOUT`: no answer within `timeoutMs`; the member was told to
- * stop. `REJECTED`: the member did not run it (too many calls, no such handler, undecodable data). `DRAINING`: every
- * member that serves the pattern is about to leave; none ran it. `FAILED`: the handler threw; `payload` is what it threw.
- * `OVERFLOW`: a stream whose source cannot wait outran its reader, and was ended.
+ * during the call, or it left before its stream was over; whether its handler ran is unknown. `TIMEOUT`: no answer within
+ * `timeoutMs`; the member was told to stop. `REJECTED`: the member did not run it (too many calls, no such handler,
+ * undecodable data). `DRAINING`: every member that serves the pattern is about to leave; none ran it. `FAILED`: the handler
+ * threw; `payload` is what it threw. `OVERFLOW`: a stream whose source cannot wait outran its reader, and was ended.
  */
 export type CallErrorCode = 'NO_PEER' | 'PEER_LOST' | 'TIMEOUT' | 'REJECTED' | 'DRAINING' | 'FAILED' | 'OVERFLOW';
 

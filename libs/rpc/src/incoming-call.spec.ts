@@ -16,7 +16,7 @@ const member = { name: 'caller' } as Member;
 const request: Request = { id: 1, timeoutMs: 1_000, isForFirst: true, key: '?x', metadata: undefined, position: 0 };
 
 /** A call of a caller whose link takes nothing before `flush`. */
-function made() {
+function made(timeoutMs = request.timeoutMs) {
   const types: number[] = [];
   const reader = new FrameReader((type) => types.push(type) > 0);
   reader.endHandshake(1 << 20);
@@ -35,7 +35,7 @@ function made() {
     while (!lane.isBusy) lane.send(FRAME_RESPONSE, head, 1, true, 'x'.repeat(500_000));
   };
   const count = (type: number): number => types.filter((each) => each === type).length;
-  return { call: new IncomingCall(lane, request, owner), fill, flush, count };
+  return { call: new IncomingCall(lane, { ...request, timeoutMs }, owner), fill, flush, count };
 }
 
 describe('a stream whose reader grants more while the link is busy', () => {
@@ -67,5 +67,13 @@ describe('a stream whose reader grants more while the link is busy', () => {
     expect(count(FRAME_NEXT)).toBe(values + 1);
     expect(count(FRAME_RESPONSE)).toBeGreaterThan(answers);
     expect(call.isOpen).toBe(false);
+  });
+});
+
+describe('a deadline', () => {
+  it('further away than a timer can wait is not over for that', () => {
+    const { call } = made(2 ** 40);
+    expect(call.isLate(2 ** 31)).toBe(false);
+    expect(call.isLate(2 ** 40)).toBe(true);
   });
 });

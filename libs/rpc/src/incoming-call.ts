@@ -58,6 +58,7 @@ export class IncomingCall implements CallContext, Reply {
     this.metadata = request.metadata;
     this.isForFirst = request.isForFirst;
     this.caller = lane.member;
+    // A timer of the host that is told to wait longer fires at once.
     this.deadlineAt = owner.clock.now() + request.timeoutMs;
   }
 

@@ -28,9 +28,6 @@ export const CALL_TIMEOUT_MS = 5_000;
 /** A member whose link broke is often back within this time: a call that finds nobody else waits for it so long. */
 const RETURN_TIMEOUT_MS = 1_000;
 
-/** These say that nothing ran. */
-const SURE: readonly CallErrorCode[] = ['NO_PEER', 'REJECTED', 'DRAINING'];
-
 /** So many patterns are named to whoever asks for one that nobody serves. */
 const MAX_NAMED_PATTERNS = 20;
 
@@ -92,6 +89,8 @@ export class OutgoingCalls {
   }
 
   track(id: number, call: OutgoingCall): void {
+    // It is asked of somebody: whatever becomes of it now, it is not that nobody was there.
+    if (this.waiting.size > 0) this.waiting.delete(call);
     this.pending.set(id, call);
   }
 
@@ -136,6 +135,8 @@ class OutgoingCall implements OpenCall {
   private readonly startedAt: number;
   private readonly timeoutMs: number;
   private readonly metadata: Buffer | undefined;
+  /** Whether the deadline is over with the first answer: it is that of a stream without one of its own. */
+  private readonly isForFirst: boolean;
   private timer: Timer | undefined;
   private returnTimer: Timer | undefined;
   private server: Server | undefined;
@@ -162,6 +163,7 @@ class OutgoingCall implements OpenCall {
     this.key = keyOf(kind, pattern);
     this.startedAt = calls.owner.clock.now();
     this.timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
+    this.isForFirst = options.timeoutMs === undefined && observer.isForLast !== true;
     this.metadata = encodeMetadata(options.metadata);
   }
 
@@ -282,11 +284,13 @@ class OutgoingCall implements OpenCall {
     if (this.isOver) return;
     const { member, lost } = this;
     this.finish();
-    const error =
-      lost !== undefined && SURE.includes(code)
-        ? new ClusterCallError('PEER_LOST', `${lost} Nobody else could be asked: ${message}`, this.pattern, member)
-        : new ClusterCallError(code, message, this.pattern, member, payload);
-    this.observer.error(error);
+    const error = new ClusterCallError(code, message, this.pattern, member, payload);
+    this.observer.error(
+      // The last member did not run it; one before may have.
+      lost === undefined || !error.didNotRun
+        ? error
+        : new ClusterCallError('PEER_LOST', `${lost} Nobody else could be asked: ${message}`, this.pattern, member),
+    );
   }
 
   private attempt(): void {
@@ -320,25 +324,25 @@ class OutgoingCall implements OpenCall {
     const { clock } = calls.owner;
     const id = calls.nextId();
     const leftMs = Math.max(0, Math.ceil(this.timeoutMs - (clock.now() - this.startedAt)));
-    const isForFirst = this.options.timeoutMs === undefined;
-    const length = requestHead(id, leftMs, isForFirst, keyBytes(this.key), this.metadata);
+    const length = requestHead(id, leftMs, this.isForFirst, keyBytes(this.key), this.metadata);
     server.lane.send(FRAME_REQUEST, head, length, true, this.data);
     this.server = server;
     this.member = server.lane.member;
     this.id = id;
     server.inFlight++;
+    this.returnTimer?.cancel();
+    this.returnTimer = undefined;
     calls.track(id, this);
   }
 
-  /** The deadline of a stream without one of its own is over with the first answer. */
   private noteAnswered(): void {
     if (this.hasAnswered) return;
     this.hasAnswered = true;
-    if (this.options.timeoutMs === undefined) this.timer?.cancel();
+    if (this.isForFirst) this.timer?.cancel();
   }
 
   private onTimeout(): void {
-    if (this.isOver || (this.hasAnswered && this.options.timeoutMs === undefined)) return;
+    if (this.isOver || (this.hasAnswered && this.isForFirst)) return;
     this.tellCancelled();
     if (this.server === undefined) return this.failUnserved('none');
     this.fail('TIMEOUT', `${this.who()} did not answer '${this.shown()}' within ${this.timeoutMs} ms.`);

@@ -96,6 +96,7 @@ export class Rpc implements CallSink {
       const done = signal === undefined ? undefined : (): void => signal.removeEventListener('abort', onAbort);
       const call: OpenCall = this.outgoing.open('call', pattern, data, options, {
         // Of a stream, the last value is the answer.
+        isForLast: true,
         next: (next) => (value = next),
         complete: () => {
           done?.();
@@ -106,7 +107,10 @@ export class Rpc implements CallSink {
           reject(error);
         },
       });
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal === undefined) return;
+      // A getter of the data may have aborted it meanwhile.
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 

@@ -19,9 +19,10 @@ export function checkClientOptions(options: CallOptions): void {
 }
 
 /**
- * Checks what a view chooses members by. Undefined is no choice left open, but a mistake: the call would go to anybody.
+ * Checks what a view chooses by. Unlike an option, it cannot be left out: of `undefined`, such as `find` returns for a member that
+ * is gone, anybody would be asked.
  * @throws ClusterOptionsError
  */
-export function checkChoice(name: 'to' | 'key' | 'where', choice: unknown): void {
-  checkClientOptions({ [name]: choice === undefined ? null : choice });
+export function checkChoice(name: 'to' | 'key' | 'where', value: unknown): void {
+  checkClientOptions({ [name]: value ?? null });
 }

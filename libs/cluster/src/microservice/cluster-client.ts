@@ -59,7 +59,7 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
 
   /**
    * Speaks to this member: one of `cluster.members()`, its incarnation, or its name.
-   * @throws ClusterOptionsError where it is none, such as undefined: a call for a certain member never goes to any other
+   * @throws ClusterOptionsError for what is none of these, as {@link by} and {@link where} do for theirs
    */
   to(member: Member | string): this {
     checkChoice('to', member);
@@ -202,11 +202,22 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
     const options = this.optionsFor(packet);
     if (this.isForAll) return askEach(rpc, route, packet.data, options, subscriber as Subscriber<never>);
     const call: OpenCall = rpc.open('call', route, packet.data, options, {
-      next: (value) => subscriber.next(this.serializeResponse(value) as T),
+      next: (value) => this.give(value, subscriber),
       complete: () => subscriber.complete(),
       error: (error) => subscriber.error(this.toError(error)),
     });
     return () => call.cancel();
+  }
+
+  /** What a subclass throws fails its own request: here it would reach the link that the answer came by. */
+  private give<T>(value: unknown, subscriber: Subscriber<T>): void {
+    let response: unknown;
+    try {
+      response = this.serializeResponse(value);
+    } catch (error) {
+      return subscriber.error(error);
+    }
+    subscriber.next(response as T);
   }
 
   private tell(makePacket: () => ReadPacket): Observable<undefined> {
@@ -223,7 +234,7 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
         emission.succeed();
       }
     } catch (error) {
-      emission.fail(this.serializeError(error), error);
+      emission.fail(this.asTold(error), error);
     }
     return emission.result;
   }
@@ -247,7 +258,15 @@ export class ClusterClient extends ClientProxy<ClusterTransportEvents> {
   }
 
   private toError(error: ClusterCallError): unknown {
-    return this.serializeError(error.code === 'FAILED' ? error.payload : error);
+    return this.asTold(error.code === 'FAILED' ? error.payload : error);
+  }
+
+  private asTold(error: unknown): unknown {
+    try {
+      return this.serializeError(error);
+    } catch (thrown) {
+      return thrown;
+    }
   }
 
   /**

@@ -1,5 +1,5 @@
 /** Speaking to every member that serves a pattern, each on its own. */
-import type { CallOptions, CallOutcome, OpenCall, Rpc } from '@rookery/rpc';
+import type { CallOptions, CallOutcome, ClusterCallError, OpenCall, Rpc } from '@rookery/rpc';
 import type { Member } from 'rookery/mesh';
 import type { Subscriber } from 'rxjs';
 import type { Cluster } from '../cluster.js';
@@ -31,25 +31,28 @@ export function askEach(
   const end = (): void => {
     if (--left === 0) subscriber.complete();
   };
-  const calls: OpenCall[] = members.map((member) =>
-    rpc.open(
-      'call',
-      pattern,
-      data,
-      { ...options, to: member },
-      {
-        next: (value) => subscriber.next({ member, value }),
+  const calls: OpenCall[] = [];
+  const cancel = (): void => {
+    for (const call of calls) call.cancel();
+  };
+  try {
+    for (const member of members) {
+      const observer = {
+        next: (value: unknown) => subscriber.next({ member, value }),
         complete: end,
-        error: (error) => {
+        error: (error: ClusterCallError) => {
           subscriber.next({ member, error });
           end();
         },
-      },
-    ),
-  );
-  return () => {
-    for (const call of calls) call.cancel();
-  };
+      };
+      calls.push(rpc.open('call', pattern, data, { ...options, to: member }, observer));
+    }
+  } catch (error) {
+    // It fails as a whole, so nobody waits for those that were asked already.
+    cancel();
+    throw error;
+  }
+  return cancel;
 }
 
 /** Publishes to those members only that the route means, this node included. */
