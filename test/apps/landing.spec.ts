@@ -1,4 +1,5 @@
 /** The landing pages over HTTP: what they say, and what their event stream sends. */
+import { once } from 'node:events';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { FlagHistoryEntry } from '@rookery/feature-flags';
@@ -219,6 +220,21 @@ describe('landing', () => {
         { member: null, error: 'NO_PEER' },
         { member: 'api-2', error: 'PEER_LOST' },
       ]);
+    });
+
+    it('is not asked for any more when the visitor leaves, also while no row comes', async () => {
+      let isOver = false;
+      landing.cluster.answers.set('flags.history', async function* (_data, { signal } = {}) {
+        yield entry(2);
+        await once(signal!, 'abort');
+        isOver = true;
+      });
+      const visit = new AbortController();
+      const response = await fetch(`${landing.url}/flags/new-pricing/history`, { signal: visit.signal });
+      await response.body!.getReader().read();
+      expect(isOver).toBe(false);
+      visit.abort();
+      await eventually(() => isOver);
     });
 
     it('is not asked for any more when the visitor left before the first row', async () => {

@@ -1,5 +1,6 @@
 /** A cluster of one that a test can make stale, whose announcements it can read, and whose calls it can answer. */
 import {
+  type CallOptions,
   type Cluster,
   ClusterCallError,
   type ClusterClient,
@@ -28,7 +29,7 @@ export class FakeCluster {
   outcome: ConfirmedPublication | Error = { confirmed: [], failed: [], pending: [] };
 
   /** What calls are answered with, by pattern; an async iterable is a stream. Nobody serves the others. */
-  readonly answers = new Map<string, (data: unknown) => unknown>();
+  readonly answers = new Map<string, (data: unknown, options?: CallOptions) => unknown>();
 
   members(): readonly Member[] {
     return this.peers;
@@ -48,8 +49,8 @@ export class FakeCluster {
     return Promise.resolve(this.outcome);
   }
 
-  async *requestStream(pattern: string, data: unknown): AsyncGenerator<unknown> {
-    yield* this.#answer(pattern, data) as AsyncIterable<unknown>;
+  async *requestStream(pattern: string, data: unknown, options?: CallOptions): AsyncGenerator<unknown> {
+    yield* this.#answer(pattern, data, options) as AsyncIterable<unknown>;
   }
 
   /** A client of it, all of whose views are the same. */
@@ -62,10 +63,10 @@ export class FakeCluster {
     return client as unknown as ClusterClient;
   }
 
-  #answer(pattern: string, data: unknown): unknown {
+  #answer(pattern: string, data: unknown, options?: CallOptions): unknown {
     const answer = this.answers.get(pattern);
     if (answer === undefined) throw new ClusterCallError('NO_PEER', `Nobody serves ${pattern}.`, pattern);
-    return answer(data);
+    return answer(data, options);
   }
 
   /** The fake where the real one is asked for. */

@@ -49,18 +49,22 @@ export class ApiCalls {
 
   /**
    * The changes of a flag as they come, the newest first, and last of all a failure if there was one. The api reads on only as
-   * fast as they are taken, and stops when the loop is left.
+   * fast as they are taken, and stops when the loop is left, or when the signal says that nobody waits for them, also between two rows.
    */
-  async *history(request: FlagHistoryRequest): AsyncGenerator<FlagHistoryEntry | CallFailure, void, undefined> {
+  async *history(
+    request: FlagHistoryRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<FlagHistoryEntry | CallFailure, void, undefined> {
     const tookMs = this.#stopwatch();
     let member: string | null = null;
     let failure: CallFailure | undefined;
     try {
-      for await (const entry of this.cluster.requestStream('flags.history', request)) {
+      for await (const entry of this.cluster.requestStream('flags.history', request, { signal })) {
         member = entry.answeredBy;
         yield entry;
       }
     } catch (error) {
+      if (signal.aborted) return;
       failure = this.#noteFailure('flags.history', error, tookMs());
       yield failure;
     } finally {

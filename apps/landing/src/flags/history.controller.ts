@@ -29,7 +29,11 @@ export class HistoryController {
     @Query('limit') limit: string | undefined,
     @Res({ passthrough: true }) response: Response,
   ): Promise<StreamableFile> {
-    const told = this.calls.history({ key, ...(limit !== undefined && { limit: Number(limit) }) });
+    const left = new AbortController();
+    // The page itself is told only once it has its next row, and never while none comes.
+    response.once('close', () => left.abort());
+    const request = { key, ...(limit !== undefined && { limit: Number(limit) }) };
+    const told = this.calls.history(request, left.signal);
     const first = await told.next();
     response.status(statusOf(first));
     const page = Readable.from(this.#page(key, first, told));
