@@ -144,6 +144,22 @@ describe('a request', () => {
   });
 });
 
+describe('a request to all', () => {
+  it('tells of one member that takes less than the others, and has the answers of those', async () => {
+    const a = await startNode('a', []);
+    const seed = [Number(a.self.address.port)];
+    const small = await startNode('small', seed, { limits: { maxFrameBytes: 65_536 } });
+    const large = await startNode('large', seed);
+    for (const node of [small, large]) node.respond('length', (data) => (data as string).length);
+    await until(() => a.rpc.serving('call', 'length').length === 2, 'both');
+    const outcomes = await a.requestAll('length', 'x'.repeat(100_000));
+    const byName = Object.fromEntries(outcomes.map((outcome) => [outcome.member.name, outcome]));
+    expect(byName['large']).toMatchObject({ value: 100_000 });
+    expect(byName['small']!.error).toMatchObject({ code: 'REJECTED', didNotRun: true });
+    await expect(a.requestAll('length', () => 1)).rejects.toMatchObject({ code: 'CLUSTER_INVALID_PAYLOAD' });
+  });
+});
+
 describe('a stream', () => {
   it('brings its values in order, and then its end', async () => {
     const [a, b] = await pair();

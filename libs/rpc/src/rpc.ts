@@ -34,6 +34,9 @@ import { CallStream } from './call-stream.js';
 /** How long what a member served is remembered after its link broke: it is often back at once. */
 const RETURN_TIMEOUT_MS = 1_000;
 
+/** Why one member of many cannot be asked; whatever else cannot be sent, cannot be sent to anybody. */
+const ONE_MEMBERS: readonly string[] = ['CLUSTER_PAYLOAD_TOO_LARGE', 'CLUSTER_TOO_MANY_PENDING'];
+
 /** What calls need of the mesh. */
 export interface CallMesh {
   readonly self: Member;
@@ -122,7 +125,9 @@ export class Rpc implements CallSink {
           return { member, value: await this.request(pattern, data, { ...options, to: member }) };
         } catch (error) {
           if (error instanceof ClusterCallError) return { member, error };
-          throw error;
+          // The others are asked already, and this one was not: it takes less than they do, or one call too many waits.
+          if (!(error instanceof ClusterError) || !ONE_MEMBERS.includes(error.code)) throw error;
+          return { member, error: new ClusterCallError('REJECTED', error.message, pattern, member) };
         }
       }),
     );
