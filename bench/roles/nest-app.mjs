@@ -22,7 +22,8 @@ if (isClustered) {
   ];
 }
 Module({ imports })(BenchModule);
-const app = await NestFactory.createApplicationContext(BenchModule, { logger: ['error'] });
+// With HTTP, as most applications are: Nest then loads its microservices itself where they are installed, with the module or without.
+const app = await NestFactory.create(BenchModule, { logger: ['error'] });
 await app.init();
 // Keeps the process alive without the module, too.
 setInterval(() => undefined, 1 << 30);
