@@ -108,6 +108,6 @@ export class Visitor {
 
 /** The flag as a page lists it; version 0 when it is not there. */
 export function flagOnPage(html, key) {
-  const row = new RegExp(`<th scope="row">${key}[^]*?</th><td>(on|off)</td><td>(\\d+)</td>`).exec(html);
+  const row = new RegExp(`<th scope="row">(?:<a [^>]*>)?${key}[^]*?</th><td>(on|off)</td><td>(\\d+)</td>`).exec(html);
   return { enabled: row?.[1] === 'on', version: Number(row?.[2] ?? 0) };
 }
