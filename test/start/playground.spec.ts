@@ -13,6 +13,18 @@ const LIMIT = 120_000;
 
 afterAll(() => Playground.endAll(), LIMIT);
 
+/** Takes a port below those that systems give out by themselves, so that nobody has the next one by chance. */
+async function squat(): Promise<Server> {
+  for (let port = 20_000 + (process.pid % 5_000); ; port += 10) {
+    const server = createServer().listen(port, '127.0.0.1');
+    const isMine = await Promise.race([
+      once(server, 'listening').then(() => true),
+      once(server, 'error').then(() => false),
+    ]).catch(() => false);
+    if (isMine) return server;
+  }
+}
+
 describe('npm start', () => {
   let playground: Playground;
   let squatter: Server;
@@ -27,8 +39,7 @@ describe('npm start', () => {
     );
 
   beforeAll(async () => {
-    squatter = createServer().listen(0, '127.0.0.1');
-    await once(squatter, 'listening');
+    squatter = await squat();
     const { port } = squatter.address() as AddressInfo;
     playground = await Playground.start({ environment: { PLAYGROUND_API_PORT: String(port) } });
   }, LIMIT);
