@@ -1,8 +1,8 @@
 /** One handler of one topic or pattern, and what waits for it. */
+import { isThenable } from '@rookery/runtime';
 import type { Member } from '@rookery/mesh';
 import type { EventContext, EventHandler } from './event-context.js';
 import type { Lane, LaneItem } from './lane.js';
-import { isThenable } from './thenable.js';
 
 /** Told when a handler is done with an event, well or not. */
 export interface Settlement {

@@ -1,5 +1,5 @@
 /** One handler of gaps or of member changes: its calls run one at a time. */
-import { isThenable } from './thenable.js';
+import { isThenable } from '@rookery/runtime';
 import type { Lane } from './lane.js';
 import type { Subscription } from './subscription.js';
 

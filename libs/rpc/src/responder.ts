@@ -1,4 +1,5 @@
 /** From a plain function to a responder: a value, a promise, or an async iterable, which is asked for more as its reader keeps up. */
+import { isThenable } from '@rookery/runtime';
 import type { CallHandler, Reply, Responder } from './call.js';
 
 export function responderOf(handler: CallHandler): Responder {
@@ -64,8 +65,4 @@ export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown>
   } catch {
     return false;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }

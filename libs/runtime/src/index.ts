@@ -3,3 +3,4 @@ export { describeError, describeErrorWithStack, describeValue } from './describe
 export { formatFields, type LogFields, type Logger, printable, silentLogger, stderrLogger } from './logger.js';
 export { type Random, systemRandom } from './random.js';
 export { steadyLogger } from './steady-logger.js';
+export { isThenable } from './thenable.js';

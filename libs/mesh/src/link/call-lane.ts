@@ -207,7 +207,11 @@ export class CallLane {
     this.queuedBytes -= bytes;
     if (this.isClosed) return;
     // The kernel has a copy of everything: what is sent next may be written over it. New chunks all the time keep the collector busy.
-    if (this.queuedBytes === 0) this.chunkStart = this.position = 0;
+    if (this.queuedBytes === 0) {
+      this.chunkStart = this.position = 0;
+      // One that was made for a large frame would be held for ever.
+      if (this.chunk.length > CHUNK_BYTES) this.chunk = NOTHING;
+    }
     this.flush();
     if (this.queuedBytes === 0 && this.onEmpty !== undefined) this.tellEmpty(this.onEmpty);
     if (this.waiters.length > 0 && !this.isBusy) this.release();
