@@ -23,7 +23,7 @@ export const LAYERS = [
 export const NEST_LIBS = ['cluster', 'feature-flags', 'pricing', 'dashboard', 'testing', 'replica'];
 
 /** Libraries that serve the sample applications and are not part of the npm package. */
-export const UNPUBLISHED_LIBS = ['feature-flags', 'pricing', 'replica', 'testing'];
+export const UNPUBLISHED_LIBS = ['feature-flags', 'pricing', 'replica'];
 
 /** What each alias stands for: `rookery/mesh` is `libs/node/src/index.ts`. */
 export const faces = new Map(

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { dns, type DnsOptions, kubernetesDns, type PeerAddress } from 'rookery/discovery';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { patience, testContext } from './test-context.js';
+import { patience, strategyContext } from 'rookery/testing';
 import { ZoneServer } from './zone-server.js';
 
 let server: ZoneServer;
@@ -223,7 +223,7 @@ describe('dns() with several names', () => {
   });
 
   it('keeps the last answer for a name that fails, and says so once', async () => {
-    const context = testContext();
+    const context = strategyContext();
     const strategy = dns({ hostname: ['app.test', 'api.test'], port: 4370, servers: [server.address] });
     await strategy.start?.(context);
     server.answer('A', 'app.test', ['10.0.0.1']).answer('A', 'api.test', ['10.0.0.2']);

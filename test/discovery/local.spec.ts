@@ -9,7 +9,7 @@ import { type DiscoverySelf, type DiscoveryStrategy, local, type PeerAddress } f
 import { MAX_BOARD_FILES } from '../../libs/discovery/src/strategies/local-board.js';
 import { type Machine, thisMachine } from '../../libs/discovery/src/strategies/local-directory.js';
 import { localOn } from '../../libs/discovery/src/strategies/local.js';
-import { patience, type TestContext, testContext } from './test-context.js';
+import { patience, type StrategyContext, strategyContext } from 'rookery/testing';
 
 let parent: string;
 let directory: string;
@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 interface Node {
-  readonly context: TestContext;
+  readonly context: StrategyContext;
   readonly strategy: DiscoveryStrategy;
   announce(): Promise<void>;
   discover(): Promise<readonly PeerAddress[]>;
@@ -37,7 +37,7 @@ let nextIncarnation = 0xa0;
 
 async function startNode(self: Partial<DiscoverySelf> = {}, strategy = local({ directory })): Promise<Node> {
   const incarnation = (nextIncarnation++).toString(16).padStart(16, '0');
-  const context = testContext({ incarnation, ...self });
+  const context = strategyContext({ incarnation, ...self });
   await strategy.start?.(context);
   running.push([strategy, context.self]);
   return {
@@ -176,13 +176,13 @@ describe('local()', () => {
 
   it('serves one node only', async () => {
     const { strategy } = await startNode();
-    await expect(strategy.start?.(testContext())).rejects.toMatchObject({ code: 'DISCOVERY_IN_USE' });
+    await expect(strategy.start?.(strategyContext())).rejects.toMatchObject({ code: 'DISCOVERY_IN_USE' });
   });
 
   it('must be started before it is asked', async () => {
     const strategy = local({ directory });
     await expect(strategy.discover(patience())).rejects.toMatchObject({ code: 'DISCOVERY_NOT_STARTED' });
-    await strategy.withdraw?.(testContext().self);
+    await strategy.withdraw?.(strategyContext().self);
   });
 
   it('rejects with the reason of an aborted signal', async () => {
@@ -375,7 +375,7 @@ describe('local() in a directory it cannot trust', () => {
   it('says so when the directory cannot be made', async () => {
     await writeFile(join(parent, 'file'), '');
     const strategy = local({ directory: join(parent, 'file', 'below') });
-    await expect(strategy.start?.(testContext())).rejects.toMatchObject({
+    await expect(strategy.start?.(strategyContext())).rejects.toMatchObject({
       code: 'DISCOVERY_DIRECTORY_UNUSABLE',
       cause: { code: 'ENOTDIR' },
     });
@@ -394,7 +394,7 @@ describe('local() in a directory it cannot trust', () => {
     await mkdir(directory);
     await chmod(directory, 0o777);
     const strategy = local({ directory });
-    const context = testContext();
+    const context = strategyContext();
     await expect(strategy.start?.(context)).rejects.toMatchObject({ code: 'DISCOVERY_DIRECTORY_UNSAFE' });
     running.push([strategy, context.self]);
     await chmod(directory, 0o700);

@@ -64,6 +64,11 @@ export class ZoneServer {
     return this;
   }
 
+  /** From now on no name exists. */
+  forget(): void {
+    this.zone.clear();
+  }
+
   /** Resolves when this question arrives. */
   asked(question: string): Promise<void> {
     return new Promise((resolve) => this.waiting.set(question, resolve));

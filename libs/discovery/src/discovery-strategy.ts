@@ -32,8 +32,9 @@ export interface DiscoveryContext {
 }
 
 /**
- * One way to find peers. Only `name` and `discover` are required. A strategy holds no timer and knows no mesh:
- * the discovery loop asks it at every poll, merges the answers of all strategies, and dials.
+ * One way to find peers. Only `name` and `discover` are required. A strategy knows no mesh and polls nothing by itself:
+ * the discovery loop asks it at every poll, merges the answers of all strategies, and dials. What it watches it tells
+ * with `context.changed()`. docs/discovery.md is the manual; the suite of `rookery/testing` holds a strategy to this page.
  *
  * @example
  * const consul = (url: string, service: string): DiscoveryStrategy => ({
@@ -66,4 +67,13 @@ export interface DiscoveryStrategy {
   announce?(self: DiscoverySelf, signal: AbortSignal): Promise<void>;
   /** Called once on leaving: remove the announcement and release what `start` opened. */
   withdraw?(self: DiscoverySelf): Promise<void>;
+  /**
+   * What a person should know about the last answer, in one or two sentences that name the cause and the remedy: why it
+   * is empty, or what was left out. Undefined when there is nothing to say. Shown in `stats().strategies` and by the
+   * doctor; cheap, synchronous, never throws.
+   *
+   * @example
+   * explain: () => (found === 0 ? "Consul knows no healthy instance of 'app': check the service's name." : undefined),
+   */
+  explain?(): string | undefined;
 }
