@@ -1,10 +1,28 @@
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
-import type { MeshStats } from 'rookery';
+import type { DialStats, MeshStats, StrategyStats } from 'rookery';
 import { DashboardModule } from 'rookery/dashboard';
 import request from 'supertest';
 import { startHttp } from './app.js';
 import { FakeCluster, memberNamed } from './fake-cluster.js';
+
+const STRATEGY: StrategyStats = {
+  name: 'dns',
+  state: 'failed',
+  addresses: ['10.0.0.2:4370'],
+  answeredMsAgo: 12_000,
+  failure: 'no answer',
+  note: 'half of it is missing',
+};
+const DIAL: DialStats = {
+  address: '10.0.0.2:4370',
+  strategies: ['dns'],
+  outcome: 'refused',
+  member: 'api-2',
+  attempts: 3,
+  detail: 'ECONNREFUSED',
+  mend: 'start it',
+};
 
 class BusyCluster extends FakeCluster {
   override readonly peers = [memberNamed('api-2'), memberNamed('api-3', 'suspect'), memberNamed('api-4', 'left')];
@@ -14,7 +32,8 @@ class BusyCluster extends FakeCluster {
     return {
       log: { head: 12, first: 3, bytes: 4_096 },
       links: [{ ...link, member: memberNamed('api-2'), keyId: 'k1', received: 5, bytesSent: 10, bytesReceived: 20 }],
-      discovery: [{ address: '10.0.0.2:4370', strategy: 'static', outcome: 'bound' as never, member: 'api-2' }],
+      strategies: [STRATEGY],
+      discovery: [DIAL],
       detours: [{ member: memberNamed('api-3', 'suspect'), via: memberNamed('api-2') }],
       overruns: 4,
     };
@@ -57,7 +76,8 @@ describe('the dashboard', () => {
       ],
       freshness: { fresh: true, reasons: [] },
       log: { head: 12, first: 3, bytes: 4_096 },
-      discovery: [{ address: '10.0.0.2:4370', strategy: 'static', outcome: 'bound', member: 'api-2' }],
+      strategies: [STRATEGY],
+      discovery: [DIAL],
       overruns: 4,
     });
     await app.close();

@@ -169,6 +169,7 @@ export class FakeCluster implements Face {
     return {
       log: { head: this.published.length, first: 1, bytes: 0 },
       links: [],
+      strategies: [],
       discovery: [],
       detours: [],
       overruns: 0,

@@ -125,7 +125,7 @@ describe('a strategy', () => {
     await until(() => failures > 1, 'an outage');
     // It takes nothing back: the last answer stays in force.
     expect(node.freshness().fresh).toBe(true);
-    expect(node.stats().discovery).toEqual([expect.objectContaining({ strategy: 'custom', outcome: 'refused' })]);
+    expect(node.stats().discovery).toEqual([expect.objectContaining({ strategies: ['custom'], outcome: 'refused' })]);
   });
 
   it('that lists an address which this host itself cannot dial leaves the node stale: that proves nothing about who is there', async () => {

@@ -77,8 +77,8 @@ describe('discovery by DNS', () => {
       await setRecords('127.0.0.11');
       await a.until(
         async () =>
-          (await a.ask<{ discovery: { strategy?: string; address: string }[] }>('stats')).discovery.every(
-            ({ strategy, address }) => strategy === undefined || address.startsWith('127.0.0.11'),
+          (await a.ask<{ discovery: { strategies: string[]; address: string }[] }>('stats')).discovery.every(
+            ({ strategies, address }) => strategies.length === 0 || address.startsWith('127.0.0.11'),
           ),
         'an answer without them',
       );

@@ -73,6 +73,7 @@ export type {
   RequestOf,
   ResponseOf,
   Route,
+  StrategyStats,
   SubscribeOptions,
   TopicOf,
 } from 'rookery/mesh';

@@ -1,5 +1,5 @@
 /** What the dashboard shows of a node, as plain data. */
-import type { Cluster, DialStats, Freshness, Member } from 'rookery';
+import type { Cluster, DialStats, Freshness, Member, StrategyStats } from 'rookery';
 
 /** A link to a peer. */
 export interface LinkView {
@@ -42,7 +42,9 @@ export interface ClusterView {
   readonly freshness: Freshness;
   /** This node's own publications: the newest sequence number, the oldest one held, and the bytes held. */
   readonly log: { readonly head: number; readonly first: number; readonly bytes: number };
-  /** What came of every address that discovery lists. */
+  /** What every strategy of discovery said last. */
+  readonly strategies: readonly StrategyStats[];
+  /** What came of every address that it lists, or that a member told of. */
   readonly discovery: readonly DialStats[];
   /** Turns in which more than a window was published: each was a gap for every other node. */
   readonly overruns: number;
@@ -52,7 +54,7 @@ export interface ClusterView {
 export type ViewedCluster = Pick<Cluster, 'self' | 'members' | 'stats' | 'freshness'>;
 
 export function clusterView(cluster: ViewedCluster): ClusterView {
-  const { log, links, detours, discovery, overruns } = cluster.stats();
+  const { log, links, detours, strategies, discovery, overruns } = cluster.stats();
   return {
     self: cluster.self,
     members: [...cluster.members(), ...cluster.members('lost'), ...cluster.members('left')],
@@ -77,7 +79,23 @@ export function clusterView(cluster: ViewedCluster): ClusterView {
     })),
     freshness: cluster.freshness(),
     log: { head: log.head, first: log.first, bytes: log.bytes },
-    discovery: discovery.map(({ address, strategy, outcome, member }) => ({ address, strategy, outcome, member })),
+    strategies: strategies.map(({ name, state, addresses, answeredMsAgo, failure, note }) => ({
+      name,
+      state,
+      addresses,
+      answeredMsAgo,
+      failure,
+      note,
+    })),
+    discovery: discovery.map((dial) => ({
+      address: dial.address,
+      strategies: dial.strategies,
+      outcome: dial.outcome,
+      member: dial.member,
+      attempts: dial.attempts,
+      detail: dial.detail,
+      mend: dial.mend,
+    })),
     overruns,
   };
 }

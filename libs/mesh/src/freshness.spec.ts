@@ -18,7 +18,7 @@ const peer = (freshAt: number, nextMs = 1_000, status = 'suspect') => ({
   freshAt,
   nextMs,
 });
-const at = (outcome: DialOutcome, since = 0) => ({ address: '10.0.0.9:4370', strategy: 'dns', outcome, since });
+const at = (outcome: DialOutcome, since = 0) => ({ address: '10.0.0.9:4370', strategies: ['dns'], outcome, since });
 
 describe('freshness', () => {
   it('holds for a node that is alone and knows it', () => {
@@ -72,7 +72,7 @@ describe('freshness', () => {
 
   it('does not hold while a listed address may hide a peer', () => {
     const isFresh = (outcome: DialOutcome) => judgeFreshness({ ...FACTS, unproven: [at(outcome)] }, 0).fresh;
-    for (const outcome of ['new', 'dialling', 'timeout', 'unreachable', 'reset', 'closed', 'busy', 'version'] as const)
+    for (const outcome of ['new', 'dialling', 'timeout', 'silent', 'unreachable', 'reset', 'closed', 'busy', 'version'] as const)
       expect([outcome, isFresh(outcome)]).toEqual([outcome, false]);
     for (const outcome of ['refused', 'self', 'cluster', 'unauthenticated', 'foreign', 'unresolved', 'left'] as const)
       expect([outcome, isFresh(outcome)]).toEqual([outcome, true]);

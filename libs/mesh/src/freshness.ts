@@ -35,7 +35,7 @@ export interface Freshness {
 /** An address that discovery lists and that nobody is known to be at. */
 export interface UnprovenAddress {
   readonly address: string;
-  readonly strategy: string;
+  readonly strategies: readonly string[];
   readonly outcome: DialOutcome;
   /** When it was last known whether somebody is there, or first listed. Monotonic milliseconds. */
   readonly since: number;
@@ -106,10 +106,14 @@ export function judgeFreshness(facts: FreshnessFacts, now: number): Freshness {
       const mend = PEER_MENDS[peer.status] ?? '';
       return `${who} was last proven caught up ${seconds(now - peer.freshAt)} ago, the limit is ${limit}.${mend}`;
     }),
-    ...ofKind('unreached-address', facts.unproven.filter(mayHideSomebody), ({ address, strategy, outcome, since }) => {
-      const mend = ADDRESS_MENDS[outcome] ?? ANSWERED_MEND;
-      return `${address}, listed by ${strategy}, was not reached for ${seconds(now - since)} (${outcome}).${mend}`;
-    }),
+    ...ofKind(
+      'unreached-address',
+      facts.unproven.filter(mayHideSomebody),
+      ({ address, strategies, outcome, since }) => {
+        const mend = ADDRESS_MENDS[outcome] ?? ANSWERED_MEND;
+        return `${address}, listed by ${strategies.join(' and ')}, was not reached for ${seconds(now - since)} (${outcome}).${mend}`;
+      },
+    ),
   ];
   if (slowestHandler !== undefined && now - slowestHandler.behindSince > HANDLER_LAG_MS) {
     const behind = `${slowestHandler.label} is ${seconds(now - slowestHandler.behindSince)} behind`;
@@ -135,6 +139,7 @@ const ADDRESS_MENDS: Partial<Record<DialOutcome, string>> = {
   new: ' It is about to be dialled.',
   dialling: ' It is being dialled.',
   timeout: UNREACHABLE_MEND,
+  silent: ' Something takes connections there and says nothing: a busy member, or a service of somebody else.',
   unreachable: UNREACHABLE_MEND,
   version: ' A member of this cluster speaks another version of the protocol: run releases that can be mixed.',
 };

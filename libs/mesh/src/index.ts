@@ -21,7 +21,7 @@ export {
   resolveMeshOptions,
 } from './mesh-options.js';
 export type { MeshSink } from './mesh-sink.js';
-export type { DetourStats, DialStats, LinkStats, MeshStats } from './mesh-stats.js';
+export type { DetourStats, DialStats, LinkStats, MeshStats, StrategyStats } from './mesh-stats.js';
 export type { ConfirmOutcome } from './protocol/control-frames.js';
 export {
   FLAG_CONFIRM,

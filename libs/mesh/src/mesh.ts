@@ -9,7 +9,7 @@ import type { CallSink } from './call-sink.js';
 import { Inbox } from './delivery/inbox.js';
 import { Outbox } from './delivery/outbox.js';
 import { Detours } from './detour/detours.js';
-import { DiscoveryLoop } from './dial/discovery-loop.js';
+import { DiscoveryLoop, strategyLabels, type StrategyPort } from './dial/discovery-loop.js';
 import { Reach, type ReachOwner } from './dial/reach.js';
 import { ProtocolError, publishedAfterLeaving } from './errors.js';
 import { type Freshness, judgeFreshness } from './freshness.js';
@@ -258,7 +258,7 @@ export class Mesh implements LinkOwner {
     this.heartbeats.start();
     this.discovery = new DiscoveryLoop(
       this.options.discovery,
-      (changed) => this.makeDiscoveryContext(changed),
+      (strategy) => this.makeDiscoveryContext(strategy),
       this.clock,
       this.random,
       this.logger,
@@ -330,7 +330,7 @@ export class Mesh implements LinkOwner {
       {
         startedAt: this.startedAt,
         leftAt: this.leftAt,
-        unanswered: this.discovery?.unanswered ?? this.options.discovery.map(({ name }) => name),
+        unanswered: this.discovery?.unanswered ?? strategyLabels(this.options.discovery),
         unusable: this.discovery?.unusable ?? [],
         peers: [...this.membership.peers].filter((peer) => peer.isExpected),
         unproven: this.reach?.unproven() ?? [],
@@ -370,6 +370,7 @@ export class Mesh implements LinkOwner {
       log: { head: this.log.head, first: this.log.first(this.clock.now()), bytes: this.log.bytes },
       links,
       detours: this.detourStats(),
+      strategies: this.discovery?.stats() ?? [],
       discovery: this.reach?.stats((incarnation) => this.member(incarnation)?.name) ?? [],
       overruns: this.outbox.overruns,
     };
@@ -496,7 +497,7 @@ export class Mesh implements LinkOwner {
   onClosed(link: Link, reason: string): void {
     this.links.delete(link);
     const wasBound = this.bound.delete(link);
-    this.reach?.noteClosed(link, wasBound);
+    this.reach?.noteClosed(link, wasBound, reason);
     const { peer, lane } = link;
     if (lane !== undefined && peer !== undefined) {
       lane.close();
@@ -704,9 +705,9 @@ export class Mesh implements LinkOwner {
     return true;
   }
 
-  private makeDiscoveryContext(changed: () => void): DiscoveryContext {
+  private makeDiscoveryContext({ changed, logger }: StrategyPort): DiscoveryContext {
     const { cluster, name } = this.options;
-    const { keys, clock, random, logger } = this;
+    const { keys, clock, random } = this;
     return {
       self: { cluster, name, incarnation: this.incarnation, address: this.ownAddress },
       clock,

@@ -18,6 +18,7 @@ export {
   type MeshLimits,
   type MeshOptions,
   type MeshStats,
+  type StrategyStats,
 } from '@rookery/mesh';
 export type { ConfirmedPublication, EventContext, EventHandler, SubscribeOptions } from '@rookery/pubsub';
 export {

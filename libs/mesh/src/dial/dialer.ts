@@ -2,7 +2,15 @@
 import { addressKey, type PeerAddress } from 'rookery/discovery';
 import { type Clock, describeError, type Random, type Timer } from '@rookery/runtime';
 import type { Connection, DialFailureKind, Transport } from '../transport/transport.js';
-import { backoffMs, type BackoffLimits, RETRY, RETRY_REJECTED, RETRY_RESET, RETRY_SUSPECT } from './backoff.js';
+import {
+  backoffMs,
+  type BackoffLimits,
+  RETRY,
+  RETRY_REJECTED,
+  RETRY_RESET,
+  RETRY_STRANGER,
+  RETRY_SUSPECT,
+} from './backoff.js';
 
 /**
  * What came of the last dial. Beside the failures of a dial: `new` before the first, `dialling`, `linked`, `closed` when
@@ -38,6 +46,9 @@ export const PROVEN_EMPTY: ReadonlySet<DialOutcome> = new Set<DialOutcome>([
 /** Outcomes that only a person can mend: no use in hurrying. */
 const REJECTIONS: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['unauthenticated', 'cluster', 'version', 'foreign']);
 
+/** Outcomes of a connection that was taken and led to nothing: where nobody of ours ever was, it may be somebody else's. */
+const UNPROVEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['reset', 'silent']);
+
 const MAX_DIALS_IN_FLIGHT = 16;
 /** More addresses than a mesh may have members, by far. */
 const MAX_TARGETS = 4_096;
@@ -45,11 +56,13 @@ const MAX_TARGETS = 4_096;
 /** An address that is, or was, worth dialling. */
 export class DialTarget {
   readonly key: string;
-  /** The strategy whose last answer lists it, if any. */
-  listedBy: string | undefined;
+  /** The strategies whose last answers list it; none for one that only a member told of. */
+  listedBy: readonly string[] = [];
   /** Whom we found there last, or whom another member says is there. */
   owner: string | undefined;
   outcome: DialOutcome = 'new';
+  /** What was said at the last failure, for people. */
+  detail: string | undefined;
   /** When it was last known whether a peer of ours is there, or first heard of. Monotonic milliseconds. */
   knownAt: number;
   /** Failures in a row. */
@@ -124,7 +137,8 @@ export class Dialer {
     for (const target of this.targets.values()) {
       if (target.isDialling) continue;
       if (this.owner.isObsolete(target)) {
-        this.targets.delete(target.key);
+        // One that is listed again soon is no new one: what it was told to wait still holds.
+        if (target.notBefore <= now || this.targets.size > MAX_TARGETS / 2) this.targets.delete(target.key);
         continue;
       }
       if (!this.owner.wants(target)) continue;
@@ -146,6 +160,7 @@ export class Dialer {
   /** The link that came of a dial is bound. */
   noteLinked(target: DialTarget): void {
     target.outcome = 'linked';
+    target.detail = undefined;
   }
 
   /** The link stood long enough to believe in it. */
@@ -154,9 +169,10 @@ export class Dialer {
   }
 
   /** A dial that led to nothing, at any stage: the next one waits. */
-  noteFailure(target: DialTarget, outcome: DialOutcome): void {
+  noteFailure(target: DialTarget, outcome: DialOutcome, detail?: string): void {
     const now = this.clock.now();
     target.outcome = outcome;
+    target.detail = detail;
     if (PROVEN_EMPTY.has(outcome)) target.knownAt = now;
     target.attempts++;
     target.notBefore = now + backoffMs(target.attempts, this.limitsOf(target), this.random.next());
@@ -164,6 +180,7 @@ export class Dialer {
 
   private limitsOf(target: DialTarget): BackoffLimits {
     if (REJECTIONS.has(target.outcome)) return RETRY_REJECTED;
+    if (target.owner === undefined && UNPROVEN.has(target.outcome)) return RETRY_STRANGER;
     if (target.outcome === 'reset') return RETRY_RESET;
     return this.owner.suspectTimeoutMs(target) === undefined ? RETRY : RETRY_SUSPECT;
   }
@@ -196,7 +213,7 @@ export class Dialer {
     };
     const fail = (kind: DialFailureKind, message: string): void => {
       settle();
-      this.noteFailure(target, kind);
+      this.noteFailure(target, kind, message);
       this.owner.onDialFailed(target, kind, message);
     };
     try {

@@ -4,11 +4,13 @@ import {
   type Clock,
   describeError,
   describeValue,
+  type LogFields,
   type Logger,
   printable,
   type Random,
   type Timer,
 } from '@rookery/runtime';
+import type { StrategyStats } from '../mesh-stats.js';
 
 const DEFAULT_POLL_INTERVAL_MS = 5_000;
 const POLL_JITTER = 0.2;
@@ -20,13 +22,21 @@ const WITHDRAW_TIMEOUT_MS = 2_000;
 const COALESCE_MS = 20;
 /** The longest name that DNS knows. */
 const MAX_HOST_LENGTH = 255;
+/** A name of a strategy is cut here. */
+const MAX_LABEL_LENGTH = 64;
 /** No single answer may be longer. */
 export const MAX_ADDRESSES = 2_000;
 
-/** An address and the strategy that listed it. */
+/** An address and the strategies that list it. */
 export interface ListedAddress {
   readonly address: PeerAddress;
-  readonly strategy: string;
+  readonly strategies: readonly string[];
+}
+
+/** What the loop lends one strategy; the rest of its context comes from the mesh. */
+export interface StrategyPort {
+  changed(this: void): void;
+  readonly logger: Logger;
 }
 
 /** What a strategy listed that cannot be dialled: whether somebody is there is not known. */
@@ -38,6 +48,7 @@ export interface UnusableEntry {
 
 /** The last answer of a strategy. */
 interface Answer {
+  readonly at: number;
   readonly addresses: readonly PeerAddress[];
   /** The first entry that is left out, escaped and cut. */
   readonly unusable: string | undefined;
@@ -50,9 +61,12 @@ export interface DiscoveryOwner {
 
 export class DiscoveryLoop {
   private readonly answers = new Map<DiscoveryStrategy, Answer>();
-  private readonly failing = new Set<DiscoveryStrategy>();
+  /** Those that do not know, and why. */
+  private readonly failing = new Map<DiscoveryStrategy, string>();
   private readonly complainedAbout = new Set<DiscoveryStrategy>();
   private readonly intervalMs: number;
+  private readonly labels = new Map<DiscoveryStrategy, string>();
+  private readonly contexts = new Map<DiscoveryStrategy, DiscoveryContext>();
   private timer: Timer | undefined;
   private isPolling = false;
   private isChanged = false;
@@ -61,17 +75,23 @@ export class DiscoveryLoop {
 
   constructor(
     private readonly strategies: readonly DiscoveryStrategy[],
-    private readonly makeContext: (changed: () => void) => DiscoveryContext,
+    makeContext: (strategy: StrategyPort) => DiscoveryContext,
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly logger: Logger,
     private readonly owner: DiscoveryOwner,
   ) {
     this.intervalMs = Math.min(...strategies.map((strategy) => strategy.pollIntervalMs ?? DEFAULT_POLL_INTERVAL_MS));
-    this.context = makeContext(() => this.changed());
+    const labels = strategyLabels(strategies);
+    const isAlone = strategies.length === 1;
+    const changed = (): void => this.changed();
+    strategies.forEach((strategy, index) => {
+      const label = labels[index]!;
+      this.labels.set(strategy, label);
+      const own = isAlone ? logger : withFields(logger, { strategy: label });
+      this.contexts.set(strategy, makeContext({ changed, logger: own }));
+    });
   }
-
-  private readonly context: DiscoveryContext;
 
   /** Whether every strategy was asked once, whatever came of it. */
   get hasFinishedRound(): boolean {
@@ -80,16 +100,41 @@ export class DiscoveryLoop {
 
   /** Names of the strategies that never answered. */
   get unanswered(): readonly string[] {
-    return this.strategies.filter((strategy) => !this.answers.has(strategy)).map(({ name }) => name);
+    return this.strategies.filter((strategy) => !this.answers.has(strategy)).map((strategy) => this.label(strategy));
   }
 
   /** What the last answers list that cannot be dialled, one entry of each strategy. */
   get unusable(): readonly UnusableEntry[] {
     const entries: UnusableEntry[] = [];
-    for (const [{ name }, { unusable }] of this.answers) {
-      if (unusable !== undefined) entries.push({ strategy: name, entry: unusable });
+    for (const [strategy, { unusable }] of this.answers) {
+      if (unusable !== undefined) entries.push({ strategy: this.label(strategy), entry: unusable });
     }
     return entries;
+  }
+
+  /** What every strategy said last. */
+  stats(): StrategyStats[] {
+    const now = this.clock.now();
+    return this.strategies.map((strategy) => {
+      const answer = this.answers.get(strategy);
+      const failure = this.failing.get(strategy);
+      return {
+        name: this.label(strategy),
+        state: failure !== undefined ? 'failed' : answer === undefined ? 'waiting' : 'answered',
+        addresses: (answer?.addresses ?? []).map(addressKey),
+        answeredMsAgo: answer && Math.round(now - answer.at),
+        failure,
+        note: noteOf(strategy),
+      };
+    });
+  }
+
+  private label(strategy: DiscoveryStrategy): string {
+    return this.labels.get(strategy)!;
+  }
+
+  private contextOf(strategy: DiscoveryStrategy): DiscoveryContext {
+    return this.contexts.get(strategy)!;
   }
 
   /** Whether whoever is not listed is absent: every strategy answered, and with nothing but addresses. */
@@ -101,7 +146,7 @@ export class DiscoveryLoop {
   async start(): Promise<void> {
     for (const strategy of this.strategies) {
       try {
-        await this.inTime(strategy.start?.(this.context));
+        await this.inTime(strategy.start?.(this.contextOf(strategy)));
       } catch (error) {
         this.noteFailure(strategy, error);
       }
@@ -116,9 +161,9 @@ export class DiscoveryLoop {
     await Promise.all(
       this.strategies.map(async (strategy) => {
         try {
-          await this.inTime(strategy.withdraw?.(this.context.self), WITHDRAW_TIMEOUT_MS);
+          await this.inTime(strategy.withdraw?.(this.contextOf(strategy).self), WITHDRAW_TIMEOUT_MS);
         } catch (error) {
-          this.logger.warn(`Discovery ${strategy.name} could not withdraw: ${describe(error)}`);
+          this.logger.warn(`Discovery ${this.label(strategy)} could not withdraw: ${describe(error)}`);
         }
       }),
     );
@@ -157,10 +202,10 @@ export class DiscoveryLoop {
     this.abort.signal.addEventListener('abort', stop);
     const timer = this.clock.after(DISCOVER_TIMEOUT_MS, stop);
     try {
-      await this.inTime(strategy.announce?.(this.context.self, abort.signal));
+      await this.inTime(strategy.announce?.(this.contextOf(strategy).self, abort.signal));
       const answer = await this.inTime(strategy.discover(abort.signal));
       this.answers.set(strategy, this.usable(strategy, answer));
-      if (this.failing.delete(strategy)) this.logger.info(`Discovery ${strategy.name} answers again.`);
+      if (this.failing.delete(strategy)) this.logger.info(`Discovery ${this.label(strategy)} answers again.`);
     } catch (error) {
       if (!this.abort.signal.aborted) this.noteFailure(strategy, error);
     } finally {
@@ -206,30 +251,65 @@ export class DiscoveryLoop {
     else if (!this.complainedAbout.has(strategy)) {
       this.complainedAbout.add(strategy);
       this.logger.warn(
-        `Discovery ${strategy.name} answered with ${unusable}, ${problem}: whether a member listens there is not known, ` +
+        `Discovery ${this.label(strategy)} answered with ${unusable}, ${problem}: whether a member listens there is not known, ` +
           'and freshness() says so. Mend what the strategy lists.',
       );
     }
-    return { addresses, unusable };
+    return { at: this.clock.now(), addresses, unusable };
   }
 
   /** Says so once per outage: the last answer stays in force, so nothing else changes. */
   private noteFailure(strategy: DiscoveryStrategy, error: unknown): void {
-    if (this.failing.has(strategy)) return;
-    this.failing.add(strategy);
-    this.logger.warn(`Discovery ${strategy.name} failed, the last known addresses stay in use: ${describe(error)}`);
+    const isNews = !this.failing.has(strategy);
+    const why = describe(error);
+    this.failing.set(strategy, why);
+    if (!isNews) return;
+    this.logger.warn(`Discovery ${this.label(strategy)} failed, the last known addresses stay in use: ${why}`);
   }
 
   private merge(): ListedAddress[] {
-    const merged = new Map<string, ListedAddress>();
+    const merged = new Map<string, { readonly address: PeerAddress; readonly strategies: string[] }>();
     for (const [strategy, { addresses }] of this.answers) {
+      const label = this.label(strategy);
       for (const address of addresses) {
         const key = addressKey(address);
-        if (!merged.has(key)) merged.set(key, { address, strategy: strategy.name });
+        const listed = merged.get(key);
+        if (listed === undefined) merged.set(key, { address, strategies: [label] });
+        else if (!listed.strategies.includes(label)) listed.strategies.push(label);
       }
     }
     return [...merged.values()];
   }
+}
+
+/** The names of strategies, with a number where several have the same one. */
+export function strategyLabels(strategies: readonly DiscoveryStrategy[]): string[] {
+  const counts = new Map<string, number>();
+  return strategies.map(({ name }) => {
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    const label = printable(name, MAX_LABEL_LENGTH);
+    return count === 1 ? label : `${label}-${count}`;
+  });
+}
+
+/** What a strategy has to explain; one that breaks its promise not to throw has nothing. */
+function noteOf(strategy: DiscoveryStrategy): string | undefined {
+  try {
+    const note: unknown = strategy.explain?.();
+    return typeof note === 'string' ? printable(note, MAX_MESSAGE_LENGTH) : undefined;
+  } catch (error) {
+    return `explain() failed: ${describe(error)}`;
+  }
+}
+
+function withFields(logger: Logger, added: LogFields): Logger {
+  return {
+    debug: (message, fields) => logger.debug(message, { ...added, ...fields }),
+    info: (message, fields) => logger.info(message, { ...added, ...fields }),
+    warn: (message, fields) => logger.warn(message, { ...added, ...fields }),
+    error: (message, fields) => logger.error(message, { ...added, ...fields }),
+  };
 }
 
 /** A copy of an entry that can be dialled: what is behind a getter may be something else, or throw, when it is read again. */

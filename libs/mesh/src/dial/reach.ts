@@ -6,10 +6,11 @@ import type { Link } from '../link/link.js';
 import type { Membership } from '../membership/membership.js';
 import type { Peer } from '../membership/peer.js';
 import type { DialStats } from '../mesh-stats.js';
-import { PROTOCOL_MAX, PROTOCOL_MIN, type Reject } from '../protocol/list-frames.js';
+import type { Reject } from '../protocol/list-frames.js';
 import type { Connection, DialFailureKind, Transport } from '../transport/transport.js';
 import { Dialer, type DialerOwner, type DialOutcome, type DialTarget } from './dialer.js';
 import type { ListedAddress } from './discovery-loop.js';
+import { mendOf } from './mend.js';
 
 /** Who learned of a member from another one dials first if its incarnation is the lower, else after this time ... */
 const HIGHER_DIALS_AFTER_MS = 2_000;
@@ -23,13 +24,10 @@ const STEADY_AFTER_MS = 10_000;
 /** A link that stood this long was of use, even if nothing was published. */
 const OF_USE_AFTER_MS = 1_000;
 
-/** Failures of a dial that only a person can mend, and how. */
-const DIAL_MENDS: Partial<Record<DialFailureKind, string>> = {
-  unauthenticated: ' Give every node the same cookie.',
-  foreign:
-    ' Probably something else than Rookery answers there, such as an HTTP server: list the port on which that node ' +
-    'listens for the mesh (listen.port).',
-};
+const NO_STRATEGIES: readonly string[] = [];
+
+/** Failures of a dial that only a person can mend: they are told at warning, all others at debug. */
+const WORTH_A_WARNING: ReadonlySet<DialFailureKind> = new Set<DialFailureKind>(['unauthenticated', 'foreign']);
 
 export interface ReachOwner {
   readonly incarnation: string;
@@ -82,10 +80,10 @@ export class Reach implements DialerOwner {
   /** Discovery answered. `isComplete`: every strategy did, so what is absent is absent. */
   onListed(addresses: readonly ListedAddress[], isComplete: boolean): void {
     this.listed = new Map(addresses.map((listed) => [addressKey(listed.address), listed]));
-    for (const target of this.dialer) target.listedBy = this.listed.get(target.key)?.strategy;
-    for (const { address, strategy } of addresses) {
+    for (const target of this.dialer) target.listedBy = this.listed.get(target.key)?.strategies ?? NO_STRATEGIES;
+    for (const { address, strategies } of addresses) {
       const target = this.dialer.target(address);
-      if (target !== undefined) target.listedBy = strategy;
+      if (target !== undefined) target.listedBy = strategies;
     }
     if (isComplete) this.membership.noteListed((peer) => this.isListed(peer));
     this.reconcile();
@@ -96,6 +94,8 @@ export class Reach implements DialerOwner {
   want(peer: Peer): void {
     const target = this.dialer.target(peer.address, peer.addressKey);
     if (target === undefined || target.owner === peer.incarnation) return;
+    // No stranger, as it seemed to be when it was too busy to answer.
+    if (target.owner === undefined && target.outcome === 'silent') target.notBefore = 0;
     target.owner = peer.incarnation;
     if (this.owner.incarnation > peer.incarnation) {
       target.notBefore = Math.max(target.notBefore, this.clock.now() + HIGHER_DIALS_AFTER_MS);
@@ -116,7 +116,7 @@ export class Reach implements DialerOwner {
     this.dialer.noteLinked(target);
   }
 
-  noteClosed(link: Link, wasBound: boolean): void {
+  noteClosed(link: Link, wasBound: boolean, reason: string): void {
     const target = this.dialledFor.get(link);
     if (target === undefined) return;
     this.dialledFor.delete(link);
@@ -127,7 +127,7 @@ export class Reach implements DialerOwner {
     if (outcome === 'duplicate-link' && link.peer?.link !== undefined) this.dialer.noteEnded(target, 'duplicate-link');
     else if (wasBound) this.dialer.noteEnded(target, 'closed');
     else {
-      this.dialer.noteFailure(target, outcome);
+      this.dialer.noteFailure(target, outcome, link.rejection?.text ?? reason);
       if (link.rejection !== undefined) this.tellRejection(target, link.rejection);
     }
   }
@@ -183,21 +183,24 @@ export class Reach implements DialerOwner {
   unproven(): UnprovenAddress[] {
     const unproven: UnprovenAddress[] = [];
     for (const { key, owner, listedBy, outcome, knownAt } of this.dialer) {
-      if (listedBy === undefined || owner === this.owner.incarnation) continue;
+      if (listedBy.length === 0 || owner === this.owner.incarnation) continue;
       const peer = owner === undefined ? undefined : this.membership.peers.get(owner);
       if (peer?.isExpected === true || (peer === undefined && this.isLinkedAt(key))) continue;
-      unproven.push({ address: key, strategy: listedBy, outcome, since: knownAt });
+      unproven.push({ address: key, strategies: listedBy, outcome, since: knownAt });
     }
     return unproven;
   }
 
   /** What came of every address. `nameOf` knows the names of incarnations, our own included. */
   stats(nameOf: (incarnation: string) => string | undefined): DialStats[] {
-    return [...this.dialer].map(({ key, listedBy, outcome, owner }) => ({
+    return [...this.dialer].map(({ key, listedBy, outcome, detail, attempts, owner }) => ({
       address: key,
-      strategy: listedBy,
+      strategies: listedBy,
       outcome,
       member: owner === undefined ? undefined : nameOf(owner),
+      attempts,
+      detail,
+      mend: mendOf(outcome, this.owner.cluster),
     }));
   }
 
@@ -228,17 +231,17 @@ export class Reach implements DialerOwner {
   wants(target: DialTarget): boolean {
     if (this.owner.isLeaving() || this.shakingHands.has(target)) return false;
     const { owner } = target;
-    if (owner === undefined) return target.listedBy !== undefined && !this.isLinkedAt(target.key);
+    if (owner === undefined) return target.listedBy.length > 0 && !this.isLinkedAt(target.key);
     if (owner === this.owner.incarnation) return false;
     const peer = this.membership.peers.get(owner);
-    if (peer === undefined) return target.listedBy !== undefined;
+    if (peer === undefined) return target.listedBy.length > 0;
     if (peer.link !== undefined || peer.isRelinking || this.reached.has(owner)) return false;
     // Whoever was there is gone: someone new may come, if discovery still lists the address.
-    return peer.isExpected || target.listedBy !== undefined;
+    return peer.isExpected || target.listedBy.length > 0;
   }
 
   isObsolete(target: DialTarget): boolean {
-    if (target.listedBy !== undefined) return false;
+    if (target.listedBy.length > 0) return false;
     const peer = target.owner === undefined ? undefined : this.membership.peers.get(target.owner);
     return peer === undefined || (!peer.isExpected && peer.link === undefined);
   }
@@ -253,11 +256,12 @@ export class Reach implements DialerOwner {
   }
 
   onDialFailed(target: DialTarget, kind: DialFailureKind, message: string): void {
-    const mend = DIAL_MENDS[kind];
-    if (mend === undefined) {
+    if (!WORTH_A_WARNING.has(kind)) {
       this.logger.debug(`Cannot link with ${target.key}: ${printable(message)}.`, { outcome: kind });
     } else if (this.isNews(target, kind)) {
-      this.logger.warn(`Cannot link with ${target.key}: ${printable(message)}.${mend}`, { outcome: kind });
+      this.logger.warn(`Cannot link with ${target.key}: ${printable(message)}. ${mendOf(kind, this.owner.cluster)}`, {
+        outcome: kind,
+      });
     }
     const peer = target.owner === undefined ? undefined : this.membership.peers.get(target.owner);
     if (peer !== undefined && peer.link === undefined) {
@@ -271,13 +275,9 @@ export class Reach implements DialerOwner {
   /** The peer refused us, in words that begin a sentence here. */
   private tellRejection(target: DialTarget, { code, text }: Reject): void {
     if (code === 'self' || code === 'duplicate-link' || !this.isNews(target, code)) return;
-    let ours = '.';
-    if (code === 'cluster') {
-      ours = `, this node to '${printable(this.owner.cluster)}'. Give both the same \`cluster\`, or take the address from the list.`;
-    } else if (code === 'version') {
-      ours = `, this node ${PROTOCOL_MIN} to ${PROTOCOL_MAX}. Run releases that can be mixed.`;
-    }
-    this.logger.warn(`Cannot link with ${target.key}: ${printable(text)}${ours}`, { outcome: code });
+    const theirs = `Cannot link with ${target.key}: ${printable(text)}`;
+    const mend = mendOf(code, this.owner.cluster);
+    this.logger.warn(`${theirs}.${mend === undefined ? '' : ` ${mend}`}`, { outcome: code });
   }
 
   /** Whether a person is to be told: at the first failure in a row, and when it is another one than was told last. */
@@ -297,8 +297,7 @@ export class Reach implements DialerOwner {
   /** A peer is listed under its own address, or under one at which we found it. */
   private isListed(peer: Peer): boolean {
     if (this.listed.has(peer.addressKey)) return true;
-    for (const { owner, listedBy } of this.dialer)
-      if (owner === peer.incarnation && listedBy !== undefined) return true;
+    for (const { owner, listedBy } of this.dialer) if (owner === peer.incarnation && listedBy.length > 0) return true;
     return false;
   }
 }

@@ -13,9 +13,13 @@ export class HandshakeSlots {
   private running = 0;
   private readonly waiting = new Set<() => void>();
 
-  /** Calls `begin` once there is room; returns what must be called when the handshake is over, or is not wanted any more. */
-  enter(begin: () => void): (outcome: 'done' | 'late' | 'failed') => void {
+  /**
+   * Calls `begin` once there is room; returns what must be called when the handshake is over, or is not wanted any more.
+   * Before that `slow` may be said of one that has begun: it goes on, and its room is another one's.
+   */
+  enter(begin: () => void): (outcome: 'done' | 'late' | 'failed' | 'slow') => void {
     let isOver = false;
+    let isSlow = false;
     const start = (): void => {
       this.running++;
       begin();
@@ -24,9 +28,10 @@ export class HandshakeSlots {
     else this.waiting.add(start);
     return (outcome) => {
       if (isOver) return;
-      isOver = true;
+      isOver = outcome !== 'slow';
       if (this.waiting.delete(start)) return;
-      this.running--;
+      if (!isSlow) this.running--;
+      isSlow = outcome === 'slow';
       if (outcome === 'done') this.limit = Math.min(this.limit + 1, MAX_LIMIT);
       if (outcome === 'late') this.limit = Math.max(this.limit >> 1, MIN_LIMIT);
       this.goOn();

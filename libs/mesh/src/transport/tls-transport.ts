@@ -36,6 +36,8 @@ const PINNED: SecureContextOptions = {
 /** Strangers may hold this many sockets open at once, for this long. */
 const MAX_UNAUTHENTICATED_SOCKETS = 64;
 const HANDSHAKE_TIMEOUT_MS = 3_000;
+/** By then a handshake waits for the far end, not for a processor of ours: others need not wait for it as well. */
+const SLOW_HANDSHAKE_MS = 300;
 /** Until the far end's kernel answers. Only then is it a matter of how busy that process is. */
 const CONNECT_TIMEOUT_MS = 2_000;
 /** The kernel's own probe is only a backstop: heartbeats notice first. */
@@ -93,7 +95,9 @@ export class TlsTransport implements Transport {
     });
     return new Promise((resolve, reject) => {
       server.once('error', (error) => reject(listenError(address, error)));
-      server.listen(address.port, address.host, () => {
+      // Exclusive: workers of `node:cluster`, and of PM2 in that mode, would share one port otherwise, and a dial would lead
+      // to any of them.
+      server.listen({ port: address.port, host: address.host, exclusive: true }, () => {
         server.removeAllListeners('error');
         server.on('error', (error) => this.logger.error(`The mesh port reports an error: ${error.message}`));
         const { address: host, port } = server.address() as AddressInfo;
@@ -125,10 +129,12 @@ export class TlsTransport implements Transport {
     let socket: Socket = tcp;
     let isSettled = false;
     let leaveSlot: ReturnType<HandshakeSlots['enter']> | undefined;
+    let slow: Timer | undefined;
     const settle = (outcome: 'done' | 'late' | 'failed'): boolean => {
       if (isSettled) return false;
       isSettled = true;
       timer.cancel();
+      slow?.cancel();
       for (const each of new Set([tcp, socket])) {
         each.removeAllListeners('error');
         each.on('error', () => each.destroy());
@@ -137,14 +143,14 @@ export class TlsTransport implements Transport {
       return true;
     };
     const fail = (failure: DialFailure): void => {
-      if (!settle(failure.kind === 'timeout' ? 'late' : 'failed')) return;
+      if (!settle(failure.kind === 'silent' ? 'late' : 'failed')) return;
       socket.destroy();
       onFailure(failure);
     };
-    const limit = (timeoutMs: number): Timer => {
+    const limit = (timeoutMs: number, kind: 'timeout' | 'silent', what: string): Timer => {
       let pending = this.clock.after(timeoutMs, () => {
         // A stall of our own must not look like a silent peer.
-        pending = this.clock.afterPoll(() => fail({ kind: 'timeout', message: `no answer within ${timeoutMs} ms` }));
+        pending = this.clock.afterPoll(() => fail({ kind, message: `${what} within ${timeoutMs} ms` }));
       });
       return { cancel: () => pending.cancel() };
     };
@@ -168,13 +174,16 @@ export class TlsTransport implements Transport {
       each.on('error', (error: Error) => fail(classifyDialError(error)));
       each.on('close', () => fail({ kind: 'reset', message: 'closed during the handshake' }));
     };
-    let timer = limit(connectTimeoutMs);
+    let timer = limit(connectTimeoutMs, 'timeout', 'no answer');
     watch(tcp);
     tcp.once('connect', () => {
       timer.cancel();
       if (isSettled) return;
-      timer = limit(HANDSHAKE_TIMEOUT_MS);
-      leaveSlot = this.handshakes.enter(shakeHands);
+      timer = limit(HANDSHAKE_TIMEOUT_MS, 'silent', 'the connection was taken, and nothing answered');
+      leaveSlot = this.handshakes.enter(() => {
+        shakeHands();
+        slow = this.clock.after(SLOW_HANDSHAKE_MS, () => leaveSlot?.('slow'));
+      });
     });
     return {
       cancel: () => {
@@ -216,7 +225,8 @@ function listenError(address: PeerAddress, error: NodeJS.ErrnoException): Cluste
   const where = addressKey(address);
   const mend =
     error.code === 'EADDRINUSE'
-      ? 'Another process listens there: choose another listen.port (0 takes a free one), or stop that process.'
+      ? 'Another process listens there: choose another listen.port (0 takes a free one), or stop that process. Each worker ' +
+        'of node:cluster or PM2 needs a port of its own.'
       : error.code === 'EADDRNOTAVAIL'
         ? 'No interface of this host has that address: set listen.host to one of its own, or to 0.0.0.0.'
         : error.code === 'EACCES'

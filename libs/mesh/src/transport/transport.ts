@@ -37,12 +37,12 @@ export interface Connection {
 
 /**
  * Why a dial came to nothing. `refused`: nobody listens there. `reset`: somebody listened and hung up, as a process does
- * that is ending. `timeout`: no answer. `unreachable`: no route.
- * `unresolved`: the name has no address now. `unauthenticated`: the far end holds another key. `foreign`: something
- * else listens there.
+ * that is ending. `timeout`: the host does not answer. `silent`: it took the connection, and then nothing was said.
+ * `unreachable`: no route. `unresolved`: the name has no address now. `unauthenticated`: the far end holds another key.
+ * `foreign`: something else listens there.
  */
 export type DialFailureKind =
-  'refused' | 'reset' | 'timeout' | 'unreachable' | 'unresolved' | 'unauthenticated' | 'foreign';
+  'refused' | 'reset' | 'timeout' | 'silent' | 'unreachable' | 'unresolved' | 'unauthenticated' | 'foreign';
 
 export interface DialFailure {
   readonly kind: DialFailureKind;
