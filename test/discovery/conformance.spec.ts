@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from '@jest/globals';
-import { dns, kubernetesDns, local } from 'rookery/discovery';
+import { dns, kubernetesDns, local, staticPeers } from 'rookery/discovery';
 import { type DiscoverySource, discoveryStrategyCases } from 'rookery/testing';
 import { ZoneServer } from './zone-server.js';
 
 describe.each([
+  ['staticPeers()', { open: openNothing }],
   ['local()', { open: openDirectory, announces: true }],
   [
     'dns()',
@@ -31,6 +32,10 @@ describe.each([
 ] as const)('%s', (_name, traits) => {
   it.each(discoveryStrategyCases(traits))('$name', ({ run }) => run());
 });
+
+function openNothing(): Promise<DiscoverySource> {
+  return Promise.resolve({ strategy: () => staticPeers([]), close: () => Promise.resolve() });
+}
 
 async function openDirectory(): Promise<DiscoverySource> {
   const directory = await mkdtemp(join(tmpdir(), 'rookery-conformance-'));

@@ -3,6 +3,7 @@ import { dns, type DnsOptions, kubernetesDns, type PeerAddress } from 'rookery/d
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { patience, strategyContext } from 'rookery/testing';
+import { ManualClock } from '@rookery/testing';
 import { ZoneServer } from './zone-server.js';
 
 let server: ZoneServer;
@@ -116,9 +117,74 @@ describe('dns() by A and AAAA records', () => {
     expect(await discover()).toHaveLength(200);
   });
 
-  it('asks for the name as it is written, without search domains', async () => {
+  it('asks servers of its own for the name as it is written: the search domains of the machine are not theirs', async () => {
     await discover({ hostname: 'app' });
     expect(server.questions.sort()).toEqual(['A app', 'AAAA app']);
+  });
+});
+
+describe('dns() with search domains', () => {
+  const searchDomains = ['shop.test', 'test'];
+
+  it('asks for the name as it is written first, and asks no further when somebody is there', async () => {
+    server.answer('A', 'app', ['10.0.0.1']).answer('A', 'app.shop.test', ['10.0.0.2']);
+    expect(await discover({ hostname: 'app', searchDomains })).toEqual([at('10.0.0.1')]);
+    expect(server.questions.sort()).toEqual(['A app', 'AAAA app']);
+  });
+
+  it('tries each domain in its turn, for services too', async () => {
+    server.answer('A', 'app.test', ['10.0.0.3']);
+    expect(await discover({ hostname: 'app', searchDomains })).toEqual([at('10.0.0.3')]);
+    server
+      .answer('SRV', '_r._tcp.app.shop.test', [{ target: 'a.test', port: 4371 }])
+      .answer('A', 'a.test', ['10.0.0.1']);
+    const found = await discover({ hostname: '_r._tcp.app', type: 'SRV', port: undefined, searchDomains });
+    expect(found).toEqual([at('10.0.0.1', 4371)]);
+  });
+
+  it('asks for a name with a final dot as it is', async () => {
+    server.answer('A', 'app.shop.test', ['10.0.0.2']);
+    expect(await discover({ hostname: 'app.', searchDomains })).toEqual([]);
+  });
+
+  it('does not know when nobody is listed and one of the names got no answer', async () => {
+    server.answer('A', 'app.shop.test', 'SERVFAIL').answer('AAAA', 'app.shop.test', 'SERVFAIL');
+    await expect(discover({ hostname: 'app', searchDomains })).rejects.toMatchObject({
+      code: 'DISCOVERY_LOOKUP_FAILED',
+    });
+  });
+});
+
+describe('dns() and the time to live of records', () => {
+  async function polled(
+    ttlSeconds: number,
+  ): Promise<{ clock: ManualClock; changes: () => number; end: () => unknown }> {
+    server.ttlSeconds = ttlSeconds;
+    server.answer('A', 'app.test', ['10.0.0.1']);
+    const clock = new ManualClock();
+    const context = strategyContext();
+    const strategy = dns({ hostname: 'app.test', port: 4370, servers: [server.address], pollIntervalMs: 5_000 });
+    await strategy.start?.({ ...context, clock });
+    await strategy.discover(patience());
+    return { clock, changes: () => context.changes, end: () => strategy.withdraw?.(context.self) };
+  }
+
+  it('asks again when a record is over before the next poll', async () => {
+    const { clock, changes } = await polled(2);
+    await clock.advance(1_999);
+    expect(changes()).toBe(0);
+    await clock.advance(1);
+    expect(changes()).toBe(1);
+  });
+
+  it('leaves it to the poll when they live longer, or are not to be cached at all', async () => {
+    for (const ttlSeconds of [0, 5, 300]) expect((await polled(ttlSeconds)).clock.pending).toEqual([]);
+  });
+
+  it('does not ask any more once it is withdrawn', async () => {
+    const { clock, end } = await polled(2);
+    await end();
+    expect(clock.pending).toEqual([]);
   });
 });
 

@@ -34,6 +34,8 @@ type Request = InstanceType<typeof Packet>;
 export class ZoneServer {
   /** Every question that arrived, such as `A app.test`, in order. */
   readonly questions: string[] = [];
+  /** How long records are good for. */
+  ttlSeconds = 300;
   private readonly zone = new Map<string, Answer>();
   private readonly waiting = new Map<string, () => void>();
 
@@ -90,7 +92,8 @@ export class ZoneServer {
     const response = Packet.createResponseFromRequest(request);
     if (answer === undefined) response.header.rcode = this.knows(name) ? Packet.RCODE.NOERROR : Packet.RCODE.NXDOMAIN;
     else if (answer === 'SERVFAIL' || answer === 'REFUSED') response.header.rcode = Packet.RCODE[answer];
-    else if (answer !== 'silence') response.answers.push(...answer.map((record) => resource(name, typeNumber, record)));
+    else if (answer !== 'silence')
+      response.answers.push(...answer.map((record) => resource(name, typeNumber, this.ttlSeconds, record)));
     if (answer !== 'silence') void send(response);
     this.waiting.get(question)?.();
   }
@@ -100,8 +103,8 @@ export class ZoneServer {
   }
 }
 
-function resource(name: string, type: number, record: string | Service): Request['answers'][number] {
-  const base = { name, type, class: Packet.CLASS.IN, ttl: 300 };
+function resource(name: string, type: number, ttl: number, record: string | Service): Request['answers'][number] {
+  const base = { name, type, class: Packet.CLASS.IN, ttl };
   const data = typeof record === 'string' ? { address: record } : { priority: 0, weight: 0, ...record };
   return { ...base, ...data } as Request['answers'][number];
 }

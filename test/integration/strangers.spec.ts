@@ -58,7 +58,7 @@ describe('the mesh port', () => {
     const logger = recordingLogger();
     const node = await startNode('a', [port], { logger });
     expect(node.stats().discovery).toEqual([expect.objectContaining({ outcome: 'foreign' })]);
-    await until(() => dials === 2, 'a second dial');
+    await until(() => dials === 2, 'a second dial', 15_000);
     await node.leave();
     expect(logger.lines.filter((line) => /^warn Cannot link/.test(line))).toEqual([
       expect.stringMatching(`127.0.0.1:${port}: .*something else than Rookery answers.*listen.port`),
@@ -75,9 +75,10 @@ describe('the mesh port', () => {
     await until(
       () => logger.lines.filter((line) => /^debug .*belongs to cluster/.test(line)).length > 1,
       'a second dial',
+      15_000,
     );
     expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([
-      `warn Cannot link with 127.0.0.1:${port}: it belongs to cluster 'default', this node to 'other'. ` +
+      `warn Cannot link with 127.0.0.1:${port}: it belongs to cluster 'default'. This node belongs to 'other'. ` +
         'Give both the same `cluster`, or take the address from the list.',
     ]);
     expect([a.members(), b.members()]).toEqual([[], []]);

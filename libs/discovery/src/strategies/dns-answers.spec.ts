@@ -33,8 +33,21 @@ describe('DnsAnswers', () => {
     const note = (message: string): void => void lines.push(message.slice(0, 40));
     answers.logger = { ...silentLogger, warn: note, info: note };
     for (const answer of [found(), found(), found('1'), found('2'), found(), found()]) merge(answers, { app: answer });
-    const nobody = "DNS lists nobody under 'app': the name does not exist".slice(0, 40);
+    const nobody = "DNS lists nobody under 'app': the name has no A or AAAA records".slice(0, 40);
     expect(lines).toEqual([nobody, "DNS lists somebody under 'app' now.", nobody]);
+  });
+
+  it('explains what the last answer lacks, and nothing once it lacks nothing', () => {
+    const answers = new DnsAnswers('SRV', 'Look at the service.');
+    expect(answers.explain()).toBeUndefined();
+    merge(answers, { app: { ...found(), isUnknownName: true }, api: found() });
+    expect(answers.explain()).toMatch(
+      /under 'app': the name does not exist \(NXDOMAIN\)\..*Look at the service\. .*under 'api': the name has no SRV records/,
+    );
+    merge(answers, { app: found('1'), api: { ...found('2'), failures: failed('AAAA api').failures } });
+    expect(answers.explain()).toBe('DNS answered in part: no answer to AAAA api (ESERVFAIL) from 10.0.0.53.');
+    merge(answers, { app: found('1'), api: found('2') });
+    expect(answers.explain()).toBeUndefined();
   });
 
   it('goes on without a name that has failed from the start', () => {

@@ -12,9 +12,19 @@ export class DnsAnswers {
   /** Set once there is one; strategies are made before they are lent a logger. */
   logger: Logger = silentLogger;
   private readonly known = new Map<string, readonly PeerAddress[]>();
-  /** Names under which nobody was listed at last. */
-  private readonly empty = new Set<string>();
-  private logged = '';
+  /** Names under which nobody was listed at last, with the reason. */
+  private readonly empty = new Map<string, string>();
+  /** What of the last answer is missing. */
+  private missing = '';
+
+  /**
+   * @param kinds - the records that are asked for, for messages.
+   * @param advice - what to check where nobody is listed.
+   */
+  constructor(
+    private readonly kinds = 'A or AAAA',
+    private readonly advice = 'If that goes on, check the name: is somebody listed under it, and is it written in full?',
+  ) {}
 
   /**
    * @param answers - by name, all names of the poll.
@@ -26,33 +36,39 @@ export class DnsAnswers {
     const failures = [...answers.values()].flatMap((answer) => answer.failures);
     const answered = [...answers].filter(([, answer]) => isAnswer(answer));
     if (answered.length === 0) throw lookupFailed(names, failures, servers);
-    for (const [name, { addresses }] of answered) {
-      this.known.set(name, addresses);
-      this.logEmptiness(name, addresses.length === 0);
+    for (const [name, answer] of answered) {
+      this.known.set(name, answer.addresses);
+      this.noteEmptiness(name, answer);
     }
-    this.logPartialFailure(failures, servers);
+    this.notePartialFailure(failures, servers);
     return names.flatMap((name) => this.known.get(name) ?? []);
   }
 
-  /** A name that is misspelt looks like one that nobody is behind yet: a node that stays alone for it must say so. */
-  private logEmptiness(name: string, isEmpty: boolean): void {
-    if (isEmpty === this.empty.has(name)) return;
-    if (isEmpty) {
-      this.empty.add(name);
-      this.logger.warn(
-        `DNS lists nobody under '${name}': the name does not exist, or has no such records. This node meets nobody there ` +
-          'until it does. If that goes on, check the name; search domains do not apply, so write it in full.',
-      );
-    } else {
-      this.empty.delete(name);
-      this.logger.info(`DNS lists somebody under '${name}' now.`);
-    }
+  /** What is to be said about the last answer. */
+  explain(): string | undefined {
+    const texts = [...this.empty.values()];
+    if (this.missing !== '') texts.push(`DNS answered in part: ${this.missing}.`);
+    return texts.length === 0 ? undefined : texts.join(' ');
   }
 
-  private logPartialFailure(failures: readonly LookupFailure[], servers: readonly string[]): void {
+  /** A name that is misspelt looks like one that nobody is behind yet: a node that stays alone for it must say so. */
+  private noteEmptiness(name: string, { addresses, isUnknownName }: LookupAnswer): void {
+    const wasEmpty = this.empty.has(name);
+    if (addresses.length > 0) {
+      this.empty.delete(name);
+      if (wasEmpty) this.logger.info(`DNS lists somebody under '${name}' now.`);
+      return;
+    }
+    const why = isUnknownName === true ? 'the name does not exist (NXDOMAIN)' : `the name has no ${this.kinds} records`;
+    const text = `DNS lists nobody under '${name}': ${why}. This node meets nobody there until that changes. ${this.advice}`;
+    this.empty.set(name, text);
+    if (!wasEmpty) this.logger.warn(text);
+  }
+
+  private notePartialFailure(failures: readonly LookupFailure[], servers: readonly string[]): void {
     const text = failures.length === 0 ? '' : describeFailures(failures, servers);
-    if (text === this.logged) return;
-    this.logged = text;
+    if (text === this.missing) return;
+    this.missing = text;
     if (text !== '')
       this.logger.warn(`DNS answered in part: ${text}. What it did answer is used; the rest is asked again.`);
   }

@@ -1,12 +1,12 @@
 /** Turns DNS questions into peer addresses, and tells "nobody is there" from "nobody knows". */
-import type { SrvRecord } from 'node:dns';
+import type { RecordWithTtl, SrvRecord } from 'node:dns';
 import { isIP } from 'node:net';
 import type { PeerAddress } from '../discovery-strategy.js';
 
 /** The questions asked of a name server. They reject with an error that has a `code`. */
 export interface DnsQuestions {
-  resolve4(name: string): Promise<readonly string[]>;
-  resolve6(name: string): Promise<readonly string[]>;
+  resolve4(name: string): Promise<readonly RecordWithTtl[]>;
+  resolve6(name: string): Promise<readonly RecordWithTtl[]>;
   resolveSrv(name: string): Promise<readonly SrvRecord[]>;
 }
 
@@ -21,6 +21,10 @@ export interface LookupFailure {
 export interface LookupAnswer {
   readonly addresses: readonly PeerAddress[];
   readonly failures: readonly LookupFailure[];
+  /** The shortest time that an address is good for, in seconds, as its record says. Node does not tell that of SRV records. */
+  readonly ttlSeconds?: number | undefined;
+  /** Whether the name does not exist at all (NXDOMAIN). */
+  readonly isUnknownName?: boolean | undefined;
 }
 
 /** More targets than this in one SRV answer are not resolved: a cluster has tens of nodes, not thousands. */
@@ -35,10 +39,35 @@ export async function lookupAddresses(dns: DnsQuestions, name: string, port: num
     ask(`A ${name}`, () => dns.resolve4(name)),
     ask(`AAAA ${name}`, () => dns.resolve6(name)),
   ]);
+  const records = [...ipv4.records, ...ipv6.records];
   return {
-    addresses: [...ipv4.records, ...ipv6.records].map((host) => ({ host, port })),
+    addresses: records.map(({ address }) => ({ host: address, port })),
     failures: [...ipv4.failures, ...ipv6.failures],
+    ttlSeconds: least(records.map(({ ttl }) => ttl)),
+    isUnknownName: ipv4.isUnknownName && ipv6.isUnknownName,
   };
+}
+
+/** The answer for the first of several spellings of a name that somebody is behind; else all that is known of them. */
+export async function lookupFirst(
+  names: readonly string[],
+  lookup: (name: string) => Promise<LookupAnswer>,
+): Promise<LookupAnswer> {
+  const answers: LookupAnswer[] = [];
+  for (const name of names) {
+    const answer = await lookup(name);
+    if (answer.addresses.length > 0) return answer;
+    answers.push(answer);
+  }
+  return {
+    addresses: [],
+    failures: answers.flatMap(({ failures }) => failures),
+    isUnknownName: answers.every(({ isUnknownName }) => isUnknownName === true),
+  };
+}
+
+function least(numbers: readonly number[]): number | undefined {
+  return numbers.length === 0 ? undefined : Math.min(...numbers);
 }
 
 /**
@@ -61,6 +90,8 @@ export async function lookupService(dns: DnsQuestions, name: string, fallbackPor
   return {
     addresses: answers.flatMap((answer) => answer.addresses),
     failures: [...failures, ...answers.flatMap((answer) => answer.failures)],
+    ttlSeconds: least(answers.flatMap(({ ttlSeconds }) => ttlSeconds ?? [])),
+    isUnknownName: service.isUnknownName,
   };
 }
 
@@ -78,14 +109,16 @@ function dialableTargets(records: readonly SrvRecord[], fallbackPort: number | u
 interface Records<Item> {
   readonly records: readonly Item[];
   readonly failures: readonly LookupFailure[];
+  readonly isUnknownName: boolean;
 }
 
 async function ask<Item>(question: string, query: () => Promise<readonly Item[]>): Promise<Records<Item>> {
   try {
-    return { records: await query(), failures: [] };
+    return { records: await query(), failures: [], isUnknownName: false };
   } catch (cause) {
     const error = cause as NodeJS.ErrnoException;
-    return { records: [], failures: saysNobody(error) ? [] : [{ question, error }] };
+    const failures = saysNobody(error) ? [] : [{ question, error }];
+    return { records: [], failures, isUnknownName: error.code === 'ENOTFOUND' };
   }
 }
 

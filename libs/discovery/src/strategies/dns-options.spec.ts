@@ -32,6 +32,7 @@ describe('resolveDnsOptions', () => {
       hostnames: ['a.test', 'b.test'],
       pollIntervalMs: 100,
       servers: ['10.0.0.53'],
+      searchDomains: [],
       timeoutMs: 50,
       records: { type: 'SRV', port: undefined },
     });

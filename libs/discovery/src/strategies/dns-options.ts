@@ -18,13 +18,12 @@ import {
 /** What both kinds of {@link DnsOptions} have in common. */
 export interface DnsBaseOptions {
   /**
-   * The name to ask for, or up to 16 of them: full names, for the search domains and the hosts file of the machine do
-   * not apply (see {@link dns}).
+   * The name to ask for, or up to 16 of them. The hosts file of the machine does not apply (see {@link dns}).
    */
   readonly hostname: string | readonly string[];
   /**
-   * How often to ask, in milliseconds, 100 to 3 600 000. Shorter finds new peers sooner, for more queries; the time to
-   * live of the records never lengthens it.
+   * How often to ask, in milliseconds, 100 to 3 600 000. Shorter finds new peers sooner, for more queries. Records whose time
+   * to live is shorter are asked for again when it is over, though at most once a second; a longer one changes nothing.
    * @default 5000
    */
   readonly pollIntervalMs?: number;
@@ -34,6 +33,12 @@ export interface DnsBaseOptions {
    * @default those of the machine
    */
   readonly servers?: readonly string[];
+  /**
+   * What is appended to a name that does not end in a dot and is listed nowhere as it is written: up to 32 domains, tried in
+   * this order.
+   * @default those of the machine (`search` in `/etc/resolv.conf`), or none where `servers` are given
+   */
+  readonly searchDomains?: readonly string[];
   /**
    * How long a name server may take, in milliseconds, 50 to 60 000. Each server is asked once, then the next one. Node
    * notices at its own pace: less than 250 makes no difference, and up to a second may pass on top.
@@ -70,6 +75,8 @@ export interface ResolvedDnsOptions {
   readonly pollIntervalMs: number;
   /** Undefined: those of the machine. */
   readonly servers: readonly string[] | undefined;
+  /** Undefined: those of the machine. */
+  readonly searchDomains: readonly string[] | undefined;
   readonly timeoutMs: number;
   readonly records:
     { readonly type: 'A/AAAA'; readonly port: number } | { readonly type: 'SRV'; readonly port?: number };
@@ -84,6 +91,7 @@ export function resolveDnsOptions(options: DnsOptions): ResolvedDnsOptions {
     hostnames: typeof hostname === 'string' ? [hostname] : [...new Set(hostname)],
     pollIntervalMs: options.pollIntervalMs ?? DEFAULT_DNS_OPTIONS.pollIntervalMs,
     servers: servers && [...servers],
+    searchDomains: options.searchDomains ? [...options.searchDomains] : servers && [],
     timeoutMs: options.timeoutMs ?? DEFAULT_DNS_OPTIONS.timeoutMs,
     records:
       options.type === 'SRV'
@@ -107,6 +115,9 @@ function dnsRules(options: Partial<DnsOptions> | undefined): OptionRules<DnsServ
     port: options?.type === 'SRV' ? optionalRule(portRule) : portRule,
     pollIntervalMs: optionalRule(pollIntervalRule),
     servers: optionalRule(serversRule),
+    searchDomains: optionalRule((value) =>
+      Array.isArray(value) && value.length === 0 ? undefined : listRule(dnsNameRule, 32)(value),
+    ),
     timeoutMs: optionalRule(integerRule(50, 60_000)),
   };
 }

@@ -13,8 +13,8 @@ import {
   pollIntervalRule,
   portRule,
 } from '../option-check.js';
-import { dns } from './dns.js';
-import { DEFAULT_DNS_OPTIONS, serversRule } from './dns-options.js';
+import { dnsStrategy } from './dns.js';
+import { DEFAULT_DNS_OPTIONS, resolveDnsOptions, serversRule } from './dns-options.js';
 
 /** Options of {@link kubernetesDns}. */
 export interface KubernetesDnsOptions {
@@ -82,11 +82,17 @@ export function kubernetesDns(options: KubernetesDnsOptions): DiscoveryStrategy 
   const { clusterDomain = DEFAULT_KUBERNETES_DNS_OPTIONS.clusterDomain } = options;
   const services = typeof service === 'string' ? [service] : service;
   const names = services.map((name) => `${name}.${namespace}.svc.${clusterDomain}`);
-  const strategy =
+  const base = { pollIntervalMs, servers, searchDomains: [] };
+  const resolved = resolveDnsOptions(
     typeof port === 'number'
-      ? dns({ pollIntervalMs, servers, hostname: names, port })
-      : dns({ pollIntervalMs, servers, hostname: names.map((name) => `_${port}._tcp.${name}`), type: 'SRV' });
-  return { ...strategy, name: 'kubernetes-dns' };
+      ? { ...base, hostname: names, port }
+      : { ...base, hostname: names.map((name) => `_${port}._tcp.${name}`), type: 'SRV' },
+  );
+  const advice =
+    `If that goes on: is there a headless service of that name (kubectl get service -n ${namespace}), does its selector match ` +
+    'the pods (kubectl get endpointslices), and has it publishNotReadyAddresses: true' +
+    (typeof port === 'number' ? '?' : `, and a port named ${port}?`);
+  return dnsStrategy('kubernetes-dns', resolved, advice);
 }
 
 /** What Kubernetes accepts as the name of a service or a namespace. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { backoffMs, RETRY, RETRY_REJECTED } from './backoff.js';
+import { backoffMs, RETRY, RETRY_REJECTED, RETRY_STRANGER } from './backoff.js';
 
 describe('back-off', () => {
   it('doubles its bound from 100 ms to 5 s', () => {
@@ -14,7 +14,17 @@ describe('back-off', () => {
   });
 
   it('is slow where only a person can help', () => {
-    expect(backoffMs(1, RETRY_REJECTED, 1)).toBe(5_000);
+    expect(backoffMs(1, RETRY_REJECTED, 0)).toBe(5_000);
+    expect(backoffMs(10, RETRY_REJECTED, 0)).toBe(5_000);
     expect(backoffMs(10, RETRY_REJECTED, 1)).toBe(60_000);
+  });
+
+  it('dials what may be a service of somebody else every 5 s at most', () => {
+    for (const attempt of [1, 2, 10, 1_000]) {
+      for (const limits of [RETRY_REJECTED, RETRY_STRANGER]) {
+        expect(backoffMs(attempt, limits, 0)).toBeGreaterThanOrEqual(5_000);
+      }
+    }
+    expect(backoffMs(100, RETRY_STRANGER, 1)).toBe(10_000);
   });
 });

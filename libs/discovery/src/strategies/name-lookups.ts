@@ -1,0 +1,101 @@
+/** The addresses of a list of names, asked for a few at a time, and remembered where asking fails or takes long. */
+import { type Clock, describeError, printable } from '@rookery/runtime';
+
+/** Finds the addresses of a name; rejects where it has none, or nobody knows. */
+export type ResolveName = (name: string) => Promise<readonly string[]>;
+
+/**
+ * Names are resolved in the four threads that Node has for files and cryptography too, and a silent name server holds one for
+ * many seconds: half of them are left to the rest of the program.
+ */
+const LOOKUPS_AT_ONCE = 2;
+
+/** Whoever is known is not kept waiting longer for whoever is not. */
+const PATIENCE_MS = 500;
+
+/** No name stands for more machines than that. */
+const MAX_ADDRESSES_OF_A_NAME = 256;
+
+export class NameLookups {
+  /** Names that could not be resolved the last time, and why. */
+  readonly failures = new Map<string, string>();
+  private readonly addresses = new Map<string, readonly string[]>();
+  private readonly running = new Map<string, Promise<void>>();
+  /** How often what is known changed. */
+  private changes = 0;
+
+  constructor(
+    private readonly names: readonly string[],
+    private readonly resolve: ResolveName,
+  ) {}
+
+  /** What is known of a name; empty until it was resolved once. */
+  known(name: string): readonly string[] {
+    return this.addresses.get(name) ?? [];
+  }
+
+  /**
+   * Asks for every name, and resolves when all are answered; after half a second it is enough that one is known. Those that
+   * take longer go on, and `onLate` is called when they are through, if anything is known by then that was not before.
+   *
+   * @throws the reason of `signal`, once that is aborted. What was begun cannot be stopped, and is not begun twice.
+   */
+  async refresh(signal: AbortSignal, clock: Clock, onLate: () => void): Promise<void> {
+    const left = new Set(this.names);
+    let isPatient = true;
+    let wake = (): void => undefined;
+    const onAbort = (): void => wake();
+    const timer = clock.after(PATIENCE_MS, () => {
+      isPatient = false;
+      wake();
+    });
+    signal.addEventListener('abort', onAbort);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        this.beginSome(left);
+        if (this.running.size === 0) return;
+        if (!isPatient && this.addresses.size > 0) {
+          void this.finish(left, signal, onLate);
+          return;
+        }
+        const woken = new Promise<void>((resolve) => (wake = resolve));
+        await Promise.race([woken, ...this.running.values()]);
+      }
+    } finally {
+      timer.cancel();
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  private async finish(left: Set<string>, signal: AbortSignal, onLate: () => void): Promise<void> {
+    const { changes } = this;
+    while (this.running.size > 0 && !signal.aborted) {
+      await Promise.race(this.running.values());
+      this.beginSome(left);
+    }
+    if (this.changes > changes) onLate();
+  }
+
+  private beginSome(left: Set<string>): void {
+    for (const name of left) {
+      const isRunning = this.running.has(name);
+      if (!isRunning && this.running.size >= LOOKUPS_AT_ONCE) return;
+      left.delete(name);
+      if (!isRunning) this.running.set(name, this.run(name));
+    }
+  }
+
+  private async run(name: string): Promise<void> {
+    try {
+      const found = [...(await this.resolve(name))].sort().slice(0, MAX_ADDRESSES_OF_A_NAME);
+      if (found.join() !== this.addresses.get(name)?.join()) this.changes++;
+      this.addresses.set(name, found);
+      this.failures.delete(name);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      this.failures.set(name, printable(code ?? describeError(error)));
+    }
+    this.running.delete(name);
+  }
+}
