@@ -7,11 +7,16 @@ import { isBuiltin } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import { rollup } from 'rollup';
 import { importsOf } from './imports.mjs';
-import { faces, LAYERS, NEST_LIBS, peers, readJson, root, subpaths } from './layers.mjs';
+import { commands, faces, LAYERS, NEST_LIBS, peers, readJson, root, subpaths } from './layers.mjs';
 
 const target = join(root, 'dist/rookery');
 /** Libraries that several subpaths use: a file for each. */
 const BELOW_NEST = LAYERS.flat().filter((lib) => !NEST_LIBS.includes(lib));
+
+/** What belongs to a command alone. */
+const COMMAND_FOLDERS = Object.values(commands).map(
+  (source) => join(target, dirname(source.replace(/^libs\//, ''))) + sep,
+);
 
 await gather();
 const problems = [...subpaths.flatMap(checkBuilt), ...compiledFiles().flatMap(checkFile)];
@@ -30,7 +35,8 @@ for (const paper of ['README.md', 'LICENSE', 'CHANGELOG.md']) {
  * subpaths use is in files of its own, so that it exists once however a process imports it. Declarations stay as they are.
  */
 async function gather() {
-  const entries = subpaths.map(([, source]) => source.replace(/^libs\//, '').replace(/\.ts$/, ''));
+  const sources = [...subpaths.map(([, source]) => source), ...Object.values(commands)];
+  const entries = sources.map((source) => source.replace(/^libs\//, '').replace(/\.ts$/, ''));
   const bundle = await rollup({
     input: Object.fromEntries(entries.map((entry) => [entry, join(target, `${entry}.js`)])),
     external: (name) => isBuiltin(name) || peers.some((peer) => name === peer || name.startsWith(`${peer}/`)),
@@ -47,7 +53,11 @@ async function gather() {
     format: 'es',
     entryFileNames: '[name].js',
     chunkFileNames: 'shared/[name].js',
-    manualChunks: (id) => BELOW_NEST.find((lib) => id.startsWith(join(target, lib) + sep)),
+    // Not a command: whatever imported its chunk would run it.
+    manualChunks: (id) =>
+      COMMAND_FOLDERS.some((folder) => id.startsWith(folder))
+        ? undefined
+        : BELOW_NEST.find((lib) => id.startsWith(join(target, lib) + sep)),
     minifyInternalExports: false,
     hoistTransitiveImports: false,
   });
@@ -60,6 +70,7 @@ function manifest() {
   const { name, description, keywords, type, sideEffects, ...dependencies } = readJson('libs/package.template.json');
   const files = ['*/src/**/*.js', '*/src/**/*.d.ts', 'shared/*.js', 'CHANGELOG.md'];
   const { node } = engines;
+  const bin = Object.fromEntries(Object.entries(commands).map(([name, source]) => [name, compiled(source).default]));
   const exports = {
     ...Object.fromEntries(subpaths.map(([subpath, source]) => [subpath, compiled(source)])),
     './package.json': './package.json',
@@ -74,6 +85,7 @@ function manifest() {
     engines: { node },
     sideEffects,
     files,
+    bin,
     exports,
     ...dependencies,
   };

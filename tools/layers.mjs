@@ -41,6 +41,9 @@ export const subpaths = [...faces]
   .filter(([alias]) => /^rookery(\/|$)/.test(alias))
   .map(([alias, source]) => [alias.replace(/^rookery/, '.'), source]);
 
+/** The command of the npm package, and its source. */
+export const commands = { rookery: 'libs/node/src/cli/main.ts' };
+
 /**
  * Where a file belongs. `lib` and `app` are names; `isSource` tells what is shipped from what tests it.
  *

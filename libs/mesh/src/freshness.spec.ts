@@ -72,7 +72,17 @@ describe('freshness', () => {
 
   it('does not hold while a listed address may hide a peer', () => {
     const isFresh = (outcome: DialOutcome) => judgeFreshness({ ...FACTS, unproven: [at(outcome)] }, 0).fresh;
-    for (const outcome of ['new', 'dialling', 'timeout', 'silent', 'unreachable', 'reset', 'closed', 'busy', 'version'] as const)
+    for (const outcome of [
+      'new',
+      'dialling',
+      'timeout',
+      'silent',
+      'unreachable',
+      'reset',
+      'closed',
+      'busy',
+      'version',
+    ] as const)
       expect([outcome, isFresh(outcome)]).toEqual([outcome, false]);
     for (const outcome of ['refused', 'self', 'cluster', 'unauthenticated', 'foreign', 'unresolved', 'left'] as const)
       expect([outcome, isFresh(outcome)]).toEqual([outcome, true]);

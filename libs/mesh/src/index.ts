@@ -9,6 +9,9 @@ export {
   publishedAfterLeaving,
   startedAfterLeaving,
 } from './errors.js';
+export { type DiscoveryOwner, DiscoveryLoop, type ListedAddress } from './dial/discovery-loop.js';
+export { mendOf } from './dial/mend.js';
+export { probe, type ProbeResult } from './dial/probe.js';
 export { CallLane } from './link/call-lane.js';
 export { type Freshness, type FreshnessKind, freshnessKind } from './freshness.js';
 export type { Gap, GapReason, Member, MemberEvent, MemberMetadata, MemberStatus } from './membership/member.js';

@@ -32,6 +32,7 @@ export {
 } from '@rookery/rpc';
 export type { LogFields, Logger } from '@rookery/runtime';
 export { CallClient } from './call-client.js';
-export * from './mesh-node.js';
+export { diagnose, type Diagnosis, type Finding } from './doctor/diagnose.js';
+export { MeshNode, createMesh, type NodeEnvironment } from './mesh-node.js';
 export * from './node-calls.js';
 export * from './node-events.js';

@@ -57,7 +57,8 @@ export interface NodeEnvironment {
   readonly isThisHost: (host: string) => boolean;
 }
 
-const SYSTEM: NodeEnvironment = {
+/** This machine. @internal */
+export const SYSTEM: NodeEnvironment = {
   clock: systemClock,
   random: systemRandom,
   makeKeys: (options) => makeKeyRing({ use: options.cookie.reveal(), accept: [] }),
