@@ -30,6 +30,7 @@ function dialerOfMany(given: { clock?: Clock; yieldsUntil?: () => number } = {})
     suspectTimeoutMs: () => undefined,
     yieldsUntil: given.yieldsUntil ?? ((): number => 0),
     wants: () => true,
+    isStranger: () => false,
     isObsolete: () => false,
     onConnection: () => undefined,
     onDialFailed: () => undefined,

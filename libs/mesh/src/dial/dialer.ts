@@ -90,6 +90,8 @@ export interface DialerOwner {
   yieldsUntil(target: DialTarget): number;
   /** Whether a link to whatever listens there is missing. */
   wants(target: DialTarget): boolean;
+  /** Whether no member is expected to be there. */
+  isStranger(target: DialTarget): boolean;
   /** Whether the target is of no more use. */
   isObsolete(target: DialTarget): boolean;
   onConnection(connection: Connection, target: DialTarget): void;
@@ -180,7 +182,7 @@ export class Dialer {
 
   private limitsOf(target: DialTarget): BackoffLimits {
     if (REJECTIONS.has(target.outcome)) return RETRY_REJECTED;
-    if (target.owner === undefined && UNPROVEN.has(target.outcome)) return RETRY_STRANGER;
+    if (UNPROVEN.has(target.outcome) && this.owner.isStranger(target)) return RETRY_STRANGER;
     if (target.outcome === 'reset') return RETRY_RESET;
     return this.owner.suspectTimeoutMs(target) === undefined ? RETRY : RETRY_SUSPECT;
   }

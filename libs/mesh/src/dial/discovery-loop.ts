@@ -1,5 +1,11 @@
 /** Asks every strategy, again and again, and merges the answers. The only poll loop: strategies hold no timer. */
-import { addressKey, type DiscoveryContext, type DiscoveryStrategy, type PeerAddress } from 'rookery/discovery';
+import {
+  addressKey,
+  type DiscoveryContext,
+  type DiscoveryStrategy,
+  normalizeHost,
+  type PeerAddress,
+} from 'rookery/discovery';
 import {
   type Clock,
   describeError,
@@ -317,7 +323,9 @@ function diallable(entry: unknown): PeerAddress | undefined {
   if (typeof entry !== 'object' || entry === null) return undefined;
   const { host, port } = entry as Partial<PeerAddress>;
   if (typeof host !== 'string' || host === '' || host.length > MAX_HOST_LENGTH) return undefined;
-  return Number.isInteger(port) && port! >= 1 && port! <= 0xffff ? { host, port: port! } : undefined;
+  return Number.isInteger(port) && port! >= 1 && port! <= 0xffff
+    ? { host: normalizeHost(host), port: port! }
+    : undefined;
 }
 
 /** Long enough for the remedy that strategies put into their messages. */

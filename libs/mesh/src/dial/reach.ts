@@ -95,7 +95,7 @@ export class Reach implements DialerOwner {
     const target = this.dialer.target(peer.address, peer.addressKey);
     if (target === undefined || target.owner === peer.incarnation) return;
     // No stranger, as it seemed to be when it was too busy to answer.
-    if (target.owner === undefined && target.outcome === 'silent') target.notBefore = 0;
+    if (target.outcome === 'silent' && this.isStranger(target)) target.notBefore = 0;
     target.owner = peer.incarnation;
     if (this.owner.incarnation > peer.incarnation) {
       target.notBefore = Math.max(target.notBefore, this.clock.now() + HIGHER_DIALS_AFTER_MS);
@@ -238,6 +238,10 @@ export class Reach implements DialerOwner {
     if (peer.link !== undefined || peer.isRelinking || this.reached.has(owner)) return false;
     // Whoever was there is gone: someone new may come, if discovery still lists the address.
     return peer.isExpected || target.listedBy.length > 0;
+  }
+
+  isStranger({ owner }: DialTarget): boolean {
+    return owner === undefined || this.membership.peers.get(owner)?.isExpected !== true;
   }
 
   isObsolete(target: DialTarget): boolean {

@@ -263,6 +263,10 @@ function classifyDialError(error: NodeJS.ErrnoException): DialFailure {
   if (known !== undefined) return { kind: known, message: code };
   // An error of this host's own, such as no file descriptors left: it says nothing about who is there. EPROTO is TLS's.
   if (first.errno !== undefined && code !== 'EPROTO') return { kind: 'unreachable', message: code };
+  // A server of HTTPS, say: it knows TLS, and nothing of us. One of ours knows both, whatever its cookie.
+  if (/ALERT_(NO_APPLICATION_PROTOCOL|PROTOCOL_VERSION)/.test(code)) {
+    return { kind: 'foreign', message: 'it speaks TLS, but another protocol within' };
+  }
   if (/ALERT/.test(code)) return { kind: 'unauthenticated', message: 'it holds another cookie' };
   return { kind: 'foreign', message: printable(code === '' ? first.message : code) };
 }

@@ -81,7 +81,9 @@ function summarize({ strategies, discovery }: DiscoveryRecord, isOwn: (address: 
     const text = known ? 'no other node is listed' : 'whether there are other nodes is not known';
     return summary('problem', text, 'A node that starts here now is alone, until another one dials it.');
   }
-  if (answering === others.length) return summary('ok', `all ${count(others.length)} answer`);
+  if (answering === others.length) {
+    return summary('ok', answering === 1 ? 'the other address answers' : `all ${count(answering)} answer`);
+  }
   if (answering > 0) {
     // One is enough to learn of all that it hears, but an address that nobody can reach keeps a node from being fresh.
     return summary('problem', `${answering} of ${count(others.length)} answer`);
