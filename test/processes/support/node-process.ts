@@ -65,7 +65,7 @@ export interface Launch {
 export const wallMs = (): number => performance.timeOrigin + performance.now();
 
 /** A project with the packed package installed; `install.mjs` makes it before the first suite. */
-const PROJECT = process.env['ROOKERY_PROJECT'] ?? '';
+export const PROJECT = process.env['ROOKERY_PROJECT'] ?? '';
 
 export class NodeProcess {
   private static readonly all = new Set<NodeProcess>();
