@@ -161,11 +161,13 @@ export function discoveryStrategyCases(traits: DiscoveryTraits): readonly Confor
     await first.announce();
     await first.discover();
     await first.withdraw();
+    await someTurns();
     const before = openHandles();
     const second = await nodes.start(1);
     await second.announce();
     await second.discover();
     await second.withdraw();
+    await someTurns();
     await eventually(() => {
       const left = openHandles();
       for (const [kind, count] of left) {
@@ -369,6 +371,11 @@ class Nodes {
 
 function keysOf(addresses: readonly PeerAddress[]): string[] {
   return uniqueAddresses(addresses).map(addressKey);
+}
+
+/** What was just begun is open only some turns of the loop later. */
+async function someTurns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise<void>((resolve) => void systemClock.afterPoll(resolve));
 }
 
 /** How many of each kind of thing keep this process alive, or would. */
