@@ -67,7 +67,7 @@ function doctor(host: Host, ...args: string[]): Promise<{ code: number; stdout: 
   const env = { ...process.env, CLUSTER_COOKIE: COOKIE };
   return new Promise((resolve, reject) => {
     execFile(execPath, [...execArgv, script, 'doctor', ...args], { env }, (error, stdout, stderr) => {
-      if (error !== null && typeof error.code !== 'number') reject(error);
+      if (error !== null && typeof error.code !== 'number') reject(new Error(error.message));
       else resolve({ code: Number(error?.code ?? 0), stdout: stdout + stderr });
     });
   });
