@@ -54,7 +54,7 @@ export interface DiscoveryStrategy {
    * beside it, the mesh may use the cookie from that user's home directory and listen on loopback.
    */
   readonly scope?: 'user';
-  /** How often this strategy wants to be asked, in milliseconds. The loop polls at the shortest of all. @default 5000 */
+  /** How often this strategy wants to be asked, in milliseconds, with 20 % jitter. @default 5000 */
   readonly pollIntervalMs?: number;
   /**
    * Answers who might be there now. An empty list means "I know that nobody is there yet" and removes no one;

@@ -5,7 +5,8 @@
 import { addressKey, type PeerAddress } from 'rookery/discovery';
 import { printable } from '@rookery/runtime';
 import { type DialOutcome, PROVEN_EMPTY } from './dial/dialer.js';
-import { MAX_ADDRESSES, type UnusableEntry } from './dial/discovery-loop.js';
+import type { UnusableEntry } from './dial/discovery-loop.js';
+import { MAX_ADDRESSES } from './dial/strategy-poll.js';
 import { staleLimitMs } from './link/liveness.js';
 
 /** The word, before the first colon, that every reason for not being fresh begins with. Words are added, never changed. */
