@@ -5,7 +5,9 @@ import type { ReplicaConfig } from './replica-config.js';
 
 type ClusterOptions = Parameters<typeof ClusterModule.forRoot>[0];
 
-export function clusterOptions({ discovery, ...options }: ReplicaConfig['cluster']): ClusterOptions {
+export function clusterOptions({ cluster, http }: ReplicaConfig): ClusterOptions {
+  const { discovery, ...node } = cluster;
+  const options = { ...node, drainDelayMs: http.drainMs };
   switch (discovery.kind) {
     case 'local':
       return options; // finding the other processes of this machine is what the library does by itself
