@@ -138,11 +138,12 @@ describe('shutdown', () => {
     ['joined', 200, 'ready'],
     ['draining', 503, 'draining'],
     ['left', 503, 'draining'],
-  ] as const)('answers readiness while %s with %d', async (phase, status, word) => {
+  ] as const)('answers readiness while %s with %d, and is alive', async (phase, status, word) => {
     const landing = await runLanding({ file: folder.file('flags.db') });
     landing.lifecycle.phase = phase;
     const { body } = await request(landing.url).get('/health').expect(status);
     expect(body).toMatchObject({ status: word });
+    await request(landing.url).get('/health/live').expect(200, { status: 'alive' });
     await landing.app.close();
   });
 });

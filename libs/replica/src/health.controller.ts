@@ -1,4 +1,4 @@
-/** Readiness, for a load balancer: whether this replica wants requests. Liveness is that it answers at all. */
+/** Readiness, for a load balancer: whether this replica wants requests; and liveness: that it answers at all. */
 import { Controller, Get, Header, HttpStatus, Res } from '@nestjs/common';
 import { FeatureFlagsService, type FlagsStatus } from '@rookery/feature-flags';
 import type { Response } from 'express';
@@ -26,6 +26,13 @@ export class HealthController {
     private readonly lifecycle: ClusterLifecycle,
     private readonly flags: FeatureFlagsService,
   ) {}
+
+  /** Looks at nothing: no restart mends what is wrong elsewhere, and a replica that drains is alive. */
+  @Get('live')
+  @Header('Cache-Control', 'no-store')
+  live(): { status: 'alive' } {
+    return { status: 'alive' };
+  }
 
   @Get()
   @Header('Cache-Control', 'no-store')
