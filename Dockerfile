@@ -27,9 +27,10 @@ WORKDIR /app
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
-USER node
+# The user `node`, by number: Kubernetes cannot tell from a name that it is not root.
+USER 1000:1000
 # HTTP, and the other nodes.
 EXPOSE 3000 4370
-# Finish what is being answered, say goodbye to the cluster, end: 10 seconds at most.
+# Serve on for HTTP_DRAIN_MS (500), finish what is being answered, say goodbye to the cluster, end: 10 seconds at most after that.
 STOPSIGNAL SIGTERM
 CMD ["node", "dist/apps/landing/src/main.js"]

@@ -138,11 +138,12 @@ describe('shutdown', () => {
     ['joined', 200, 'ready'],
     ['draining', 503, 'draining'],
     ['left', 503, 'draining'],
-  ] as const)('answers readiness while %s with %d', async (phase, status, word) => {
+  ] as const)('answers readiness while %s with %d, and is alive', async (phase, status, word) => {
     const landing = await runLanding({ file: folder.file('flags.db') });
     landing.lifecycle.phase = phase;
     const { body } = await request(landing.url).get('/health').expect(status);
     expect(body).toMatchObject({ status: word });
+    await request(landing.url).get('/health/live').expect(200, { status: 'alive' });
     await landing.app.close();
   });
 });
@@ -165,6 +166,19 @@ describe('the programs', () => {
     },
     40_000,
   );
+
+  it('landing serves on as long as it was told to, also when it is told to end a second time', async () => {
+    const program = programs.start('landing', { FLAGS_FILE: folder.file('flags.db'), HTTP_DRAIN_MS: '1500' });
+    const url = await program.url();
+    const beganAt = performance.now();
+    program.process.kill('SIGTERM');
+    await eventually(() => request(url).get('/health').expect(503));
+    program.process.kill('SIGTERM');
+    program.process.kill('SIGINT');
+    await request(url).get('/').expect(200).expect('Connection', 'close');
+    await program.exited;
+    expect(performance.now() - beganAt).toBeGreaterThan(1_490);
+  }, 40_000);
 
   it('landing answers every request of clients that leave when they are told to', async () => {
     const program = programs.start('landing', { FLAGS_FILE: folder.file('flags.db') });

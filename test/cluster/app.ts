@@ -1,7 +1,7 @@
 /** Applications for the tests, on a fake cluster. */
 import type { INestApplication, LoggerService, ModuleMetadata } from '@nestjs/common';
 import { Test, type TestingModule, type TestingModuleBuilder } from '@nestjs/testing';
-import { Cluster, ClusterModule } from 'rookery';
+import { Cluster, ClusterModule, type ClusterOptions } from 'rookery';
 import { FakeCluster } from './fake-cluster.js';
 
 const nothing = (): void => undefined;
@@ -10,8 +10,15 @@ const nothing = (): void => undefined;
 export const silent: LoggerService = { log: nothing, warn: nothing, error: nothing, debug: nothing };
 
 /** A module with the cluster in it, not yet initialized: nothing is subscribed, nothing started. */
-export function appWith(metadata: ModuleMetadata, cluster = new FakeCluster()): TestingModuleBuilder {
-  return Test.createTestingModule({ ...metadata, imports: [ClusterModule.forRoot(), ...(metadata.imports ?? [])] })
+export function appWith(
+  metadata: ModuleMetadata,
+  cluster = new FakeCluster(),
+  options?: ClusterOptions,
+): TestingModuleBuilder {
+  return Test.createTestingModule({
+    ...metadata,
+    imports: [ClusterModule.forRoot(options), ...(metadata.imports ?? [])],
+  })
     .setLogger(silent)
     .overrideProvider(Cluster)
     .useValue(cluster);

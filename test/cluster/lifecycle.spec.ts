@@ -1,10 +1,18 @@
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Agent, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Controller, Get, Injectable, Module, type OnModuleInit } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Controller,
+  Get,
+  type INestApplication,
+  Injectable,
+  Module,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -89,6 +97,23 @@ describe('starting', () => {
     await expect(creation).rejects.toBeInstanceOf(ClusterOptionsError);
     await expect(creation).rejects.toMatchObject({
       problems: [expect.stringContaining('name'), expect.stringContaining('port')],
+    });
+  });
+
+  it('names a wrong delay together with what is wrong for the node', async () => {
+    const creation = Test.createTestingModule({
+      imports: [ClusterModule.forRoot({ name: '', drainDelayMs: -1, drainDelay: 5 } as object)],
+    })
+      .setLogger(silent)
+      .compile();
+
+    await expect(creation).rejects.toBeInstanceOf(ClusterOptionsError);
+    await expect(creation).rejects.toMatchObject({
+      problems: [
+        expect.stringContaining('name'),
+        expect.stringContaining("Did you mean 'drainDelayMs'?"),
+        expect.stringContaining('drainDelayMs: must be'),
+      ],
     });
   });
 
@@ -277,5 +302,149 @@ describe('ending', () => {
     await app.close();
     await app.close();
     expect(cluster.calls.filter((call) => call === 'leave')).toHaveLength(1);
+  });
+});
+
+describe('serving on', () => {
+  @Controller()
+  class PageController {
+    @Get()
+    page(): string {
+      return 'hello';
+    }
+  }
+
+  /** A listening application that serves on for so long, and what it did to its cluster. */
+  async function listening(
+    drainDelayMs: number,
+    providers: NonNullable<Parameters<typeof appWith>[0]['providers']> = [],
+    configure: (app: INestApplication) => void = () => undefined,
+  ): Promise<{ app: INestApplication; cluster: FakeCluster; url: string; lifecycle: ClusterLifecycle }> {
+    const cluster = new FakeCluster();
+    const builder = appWith({ controllers: [PageController], providers }, cluster, { drainDelayMs });
+    const app = (await builder.compile()).createNestApplication({ logger: false });
+    configure(app);
+    await app.listen(0, '127.0.0.1');
+    return { app, cluster, url: await app.getUrl(), lifecycle: app.get(ClusterLifecycle) };
+  }
+
+  async function load(url: string, agent = new Agent()): Promise<{ status?: number; connection?: string }> {
+    const [response] = (await once(get(url, { agent }), 'response')) as [IncomingMessage];
+    await once(response.resume(), 'end');
+    return { status: response.statusCode, connection: response.headers.connection };
+  }
+
+  it('answers requests and takes calls for the whole delay, and asks clients to close their connections', async () => {
+    const { app, cluster, url, lifecycle } = await listening(400);
+    const beganAt = performance.now();
+    const closed = app.close();
+    // With nothing to end in other modules, the phase changes before anything could be loaded.
+    await expect(load(url, new Agent({ keepAlive: true }))).resolves.toEqual({ status: 200, connection: 'close' });
+    expect(lifecycle.phase).toBe('draining');
+    expect(cluster.calls).not.toContain('drainCalls');
+
+    await closed;
+    expect(performance.now() - beganAt).toBeGreaterThan(390);
+    expect(cluster.calls.slice(-2)).toEqual(['drainCalls', 'leave']);
+    await expect(load(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('is draining before the hooks of others, whose time is a part of the delay', async () => {
+    const phases: string[] = [];
+    let go = (): void => undefined;
+    const held = new Promise<void>((resolve) => (go = resolve));
+    @Injectable()
+    class Slow implements BeforeApplicationShutdown {
+      constructor(private readonly lifecycle: ClusterLifecycle) {}
+      async beforeApplicationShutdown(): Promise<void> {
+        phases.push(this.lifecycle.phase);
+        await held;
+      }
+    }
+    const { app, url } = await listening(300, [Slow]);
+    const beganAt = performance.now();
+    const closed = app.close();
+    await expect(load(url)).resolves.toMatchObject({ status: 200 });
+    expect(phases).toEqual(['draining']);
+    while (performance.now() - beganAt < 300) await load(url);
+    go();
+    const heldMs = performance.now() - beganAt;
+    await closed;
+    expect(performance.now() - beganAt - heldMs).toBeLessThan(250);
+  });
+
+  it('gives the HTTP server its time from the end of the delay on', async () => {
+    const { app, url, lifecycle } = await listening(300, [], (created) => {
+      created.use('/endless', (_request: IncomingMessage, response: ServerResponse) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: open\n\n');
+      });
+    });
+    lifecycle.httpGraceMs = 100;
+    const beganAt = performance.now();
+    const [page] = (await once(get(`${url}/endless`, { agent: false }), 'response')) as [IncomingMessage];
+    const cut = new Promise<number>((resolve) =>
+      page.on('error', () => undefined).on('close', () => resolve(performance.now() - beganAt)),
+    );
+    page.resume();
+    await app.close();
+    expect(await cut).toBeGreaterThan(390);
+  });
+
+  it('serves on once for all who close it', async () => {
+    const { app, cluster, url } = await listening(200);
+    const closings = [app.close(), app.close()];
+    await expect(load(url)).resolves.toMatchObject({ status: 200 });
+    await Promise.all([...closings, app.close()]);
+    await app.close();
+    expect(cluster.calls.filter((call) => call === 'drainCalls' || call === 'leave')).toEqual(['drainCalls', 'leave']);
+  });
+
+  it('keeps to one drain although the hooks are called again meanwhile', async () => {
+    const { app, cluster, lifecycle } = await listening(200);
+    lifecycle.onModuleDestroy();
+    const first = lifecycle.beforeApplicationShutdown();
+    lifecycle.onModuleDestroy();
+    await Promise.all([first, lifecycle.beforeApplicationShutdown()]);
+    await app.close();
+    expect(cluster.calls.filter((call) => call === 'drainCalls')).toHaveLength(1);
+  });
+
+  it('does not wait where nothing listens', async () => {
+    const cluster = new FakeCluster();
+    const builder = appWith({}, cluster, { drainDelayMs: 600_000 });
+    const app = await (await builder.compile()).createNestApplication({ logger: false }).init();
+    await app.close();
+    expect(cluster.calls.slice(-2)).toEqual(['drainCalls', 'leave']);
+  });
+
+  it('waits where there is no HTTP at all, for calls come all the same', async () => {
+    const cluster = new FakeCluster();
+    const app = await (await appWith({}, cluster, { drainDelayMs: 200 }).compile()).init();
+    const beganAt = performance.now();
+    await app.close();
+    expect(performance.now() - beganAt).toBeGreaterThan(190);
+    expect(cluster.calls.slice(-2)).toEqual(['drainCalls', 'leave']);
+  });
+
+  it('does not wait for a connection that was promised to be kept and idles', async () => {
+    let answer = (): void => undefined;
+    const { app, url } = await listening(0, [], (created) => {
+      created.use('/late', (_request: IncomingMessage, response: ServerResponse) => {
+        response.writeHead(200, { 'content-length': 4 }).write('la'); // its headers are gone before the end begins
+        answer = () => response.end('te');
+      });
+    });
+    const agent = new Agent({ keepAlive: true });
+    const [late] = (await once(get(`${url}/late`, { agent }), 'response')) as [IncomingMessage];
+    expect(late.headers.connection).toBe('keep-alive');
+    const server = app.getHttpServer() as Server;
+    const closed = app.close();
+    while (server.listening) await load(url).catch(() => undefined); // refused once it is closing
+    const answeredAt = performance.now();
+    answer();
+    await once(late.resume(), 'end');
+    await closed;
+    expect(performance.now() - answeredAt).toBeLessThan(2_000);
+    agent.destroy();
   });
 });

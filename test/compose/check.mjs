@@ -1,4 +1,4 @@
-/** Checks `docker-compose.cluster.yml` as far as that goes without an engine: Compose takes it, and wants a cookie. */
+/** Checks the Compose files as far as that goes without an engine: Compose takes them, and wants a cookie. */
 import { execFileSync } from 'node:child_process';
 import { root } from '../../tools/layers.mjs';
 import { findCompose } from './stack.mjs';
@@ -15,12 +15,21 @@ const refused = config(['-q'], withoutCookie);
 if (refused.isFine || !refused.output.includes('CLUSTER_COOKIE')) {
   fail(`without CLUSTER_COOKIE it should be refused, naming the variable: ${refused.output}`);
 }
-process.stdout.write(`Compose ${compose.version} takes docker-compose.cluster.yml, and refuses it without a cookie.\n`);
 
-function config(args, env) {
+const withFile = config([], { ...withoutCookie, CLUSTER_COOKIE: '' }, ['docker-compose.secret.yml']);
+for (const part of ['CLUSTER_COOKIE_FILE: /run/secrets/cluster_cookie', 'cluster-cookie', "CLUSTER_COOKIE: ''"]) {
+  const said = withFile.output.replaceAll('""', "''");
+  if (!withFile.isFine || !said.includes(part)) fail(`with the secret file there should be ${part}: ${said}`);
+}
+process.stdout.write(
+  `Compose ${compose.version} takes docker-compose.cluster.yml, also with docker-compose.secret.yml, and refuses it without a cookie.\n`,
+);
+
+function config(args, env, further = []) {
   const [program, ...first] = compose.command;
   try {
-    const all = [...first, '-f', 'docker-compose.cluster.yml', 'config', ...args];
+    const files = ['docker-compose.cluster.yml', ...further].flatMap((file) => ['-f', file]);
+    const all = [...first, ...files, 'config', ...args];
     return { isFine: true, output: execFileSync(program, all, { cwd: root, env, encoding: 'utf8', stdio: 'pipe' }) };
   } catch (error) {
     return { isFine: false, output: `${error.stdout}${error.stderr}` };
@@ -28,6 +37,6 @@ function config(args, env) {
 }
 
 function fail(reason) {
-  process.stderr.write(`docker-compose.cluster.yml could not be found right: ${reason}\n`);
+  process.stderr.write(`The Compose files could not be found right: ${reason}\n`);
   process.exit(1);
 }

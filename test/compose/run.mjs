@@ -18,7 +18,7 @@ import { findEngine, Stack } from './stack.mjs';
 import { flagOnPage, Flipper, Visitor } from './traffic.mjs';
 
 const KEY = 'promo-banner';
-const TOTAL_TIMEOUT_MS = 12 * 60_000;
+const TOTAL_TIMEOUT_MS = 15 * 60_000;
 const BUILD_TIMEOUT_MS = 8 * 60_000;
 const MESH_TIMEOUT_MS = 60_000;
 const POLL_MS = 25;
@@ -27,6 +27,11 @@ const POLL_MS = 25;
 const JOIN_LIMIT_MS = 5_000;
 /** After this time without a change, every replica must show the last one. */
 const SETTLE_MS = 1_000;
+/** How long a replica is paused, or without its network. */
+const HINDERED_MS = 15_000;
+/** What the others may take to know of it, and all of them to be as before once it is over. */
+const NOTICE_LIMIT_MS = 8_000;
+const HEAL_LIMIT_MS = 15_000;
 
 const { values } = parseArgs({ options: { override: { type: 'string', multiple: true } } });
 const overrides = values.override ?? (process.env.COMPOSE_OVERRIDE ? [process.env.COMPOSE_OVERRIDE] : []);
@@ -69,11 +74,11 @@ async function story() {
   say(`Compose ${compose.version}, project ${stack.project}: building`);
   figure('build', await timed(() => stack.build(BUILD_TIMEOUT_MS)), 's');
 
-  say('starting 2 landing, 2 api and the database');
+  say('starting 3 landing, 2 api and the database');
   const startedAt = performance.now();
-  await stack.scale({ api: 2, landing: 2 });
-  let replicas = await waitForMesh({ api: 2, landing: 2 });
-  figure('up to one mesh of 4, flags loaded', performance.now() - startedAt, 's');
+  await stack.scale({ api: 2, landing: 3 });
+  let replicas = await waitForMesh({ api: 2, landing: 3 });
+  figure('up to one mesh of 5, flags loaded', performance.now() - startedAt, 's');
   for (const { service, number, address } of replicas) {
     const said = await stack.port(service, number);
     check(said === address, `Compose says that ${service} ${number} serves at ${said}, not ${address}`);
@@ -89,7 +94,7 @@ async function story() {
 
   flipper.start();
   for (const replica of replicas) visit(replica);
-  for (const landing of [3, 1, 3]) replicas = await scaleTo(landing, replicas);
+  for (const landing of [2, 3, 1, 3]) replicas = await scaleTo(landing, replicas);
   figureOfChanges('while scaling');
 
   say('killing an api');
@@ -118,8 +123,21 @@ async function story() {
   );
   replicas = await joined(rest, { api: 2, landing: 3 }, 'the crashed landing, restarted by Docker');
   await stillShows(replicas);
-  await flipper.stop();
   figureOfChanges('around the kill and the crash');
+
+  replicas = await hindered(
+    replicas,
+    replicas.find(({ service }) => service === 'api'),
+    'paused',
+    { begin: (api) => stack.pause(api), end: (api) => stack.unpause(api) },
+  );
+  replicas = await hindered(
+    replicas,
+    replicas.findLast(({ service }) => service === 'landing'),
+    'without its network',
+    { begin: (landing) => stack.disconnect(landing), end: (landing) => stack.connect(landing) },
+  );
+  await flipper.stop();
 
   for (const { id } of replicas) await leave({ id });
   figure('changes made', flipper.changes);
@@ -155,6 +173,44 @@ async function scaleTo(landing, before) {
   }
   await stillShows(replicas);
   return replicas;
+}
+
+/** Keeps a replica from the others for a while: they are told and serve on, and once it is over nobody misses anything. */
+async function hindered(replicas, victim, how, { begin, end }) {
+  const what = `${victim.service} ${victim.number} ${how}`;
+  say(what);
+  const others = replicas.filter(({ id }) => id !== victim.id);
+  flipper.apis = addressesOf(others, 'api');
+  await stillShows(replicas); // and whatever was on its way through the other one is done
+  await leave(victim);
+  const changesBefore = flipper.changes;
+  const beganAt = performance.now();
+  await begin(victim);
+  await waitFor('the others are told', async () =>
+    (await viewsOf(others)).every(({ members }) =>
+      members.some(({ name, status }) => isNameOf(name, victim) && status !== 'up'),
+    ),
+  );
+  const noticedMs = performance.now() - beganAt;
+  figure(`${what}: noticed by all others after`, noticedMs, 'ms');
+  check(noticedMs <= NOTICE_LIMIT_MS, `${what} was noticed only after ${Math.round(noticedMs)} ms`);
+  await pause(HINDERED_MS - noticedMs, undefined, { signal });
+  await stillShows(others);
+  const changes = flipper.changes - changesBefore;
+  figure(`${what}: changes that the others made meanwhile`, changes);
+  check(changes > 0, `${what}: no change was possible meanwhile`);
+
+  const endedAt = performance.now();
+  await end(victim);
+  const healed = await waitForMesh(sizeOf(replicas));
+  const healedMs = performance.now() - endedAt;
+  figure(`${what}: healed, with nothing stale, after`, healedMs, 'ms');
+  check(healedMs <= HEAL_LIMIT_MS, `${what} was healed only after ${Math.round(healedMs)} ms`);
+  await stillShows(healed);
+  flipper.apis = addressesOf(healed, 'api');
+  for (const replica of healed) visit(replica);
+  figureOfChanges(`while ${what}`);
+  return healed;
 }
 
 /** Waits for containers that are new, or run anew, to be members; prints and checks how long each took. */
@@ -285,6 +341,11 @@ function isNameOf(name, { hostname }) {
 
 async function allContainers() {
   return [...(await stack.containers('api')), ...(await stack.containers('landing'))];
+}
+
+function sizeOf(replicas) {
+  const count = (service) => replicas.filter((replica) => replica.service === service).length;
+  return { api: count('api'), landing: count('landing') };
 }
 
 function addressesOf(replicas, service) {

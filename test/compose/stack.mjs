@@ -73,7 +73,11 @@ export class Stack {
         name: Name.slice(1),
         number: Number(Config.Labels['com.docker.compose.container-number']),
         hostname: Config.Hostname,
-        isRunning: State.Running,
+        networks: Object.entries(NetworkSettings.Networks).map(([network, { Aliases }]) => ({
+          network,
+          aliases: Aliases ?? [],
+        })),
+        isRunning: State.Running && !State.Paused,
         isHealthy: State.Health?.Status === 'healthy',
         startedAt: Date.parse(State.StartedAt),
         address: addressOf(NetworkSettings.Ports?.['3000/tcp']?.[0]),
@@ -91,6 +95,30 @@ export class Stack {
     return docker(['exec', container.id, 'sh', '-c', 'kill -9 -1'], this.#signal).catch((error) => {
       if (this.#signal.aborted) throw error; // else it is `docker exec` that was killed along with them
     });
+  }
+
+  /** Stops the clocks of a container: its processes do nothing, and its kernel still answers for them. */
+  pause(container) {
+    return docker(['pause', container.id], this.#signal);
+  }
+
+  unpause(container) {
+    return docker(['unpause', container.id], this.#signal);
+  }
+
+  /** Pulls the wires of a container. */
+  async disconnect(container) {
+    for (const { network } of container.networks) {
+      await docker(['network', 'disconnect', network, container.id], this.#signal);
+    }
+  }
+
+  /** Plugs them in again, under the names that the container had; it may get another address. */
+  async connect(container) {
+    for (const { network, aliases } of container.networks) {
+      const names = aliases.flatMap((alias) => ['--alias', alias]);
+      await docker(['network', 'connect', ...names, network, container.id], this.#signal);
+    }
   }
 
   async #compose(args, { timeoutMs = COMMAND_TIMEOUT_MS, isAbortable = true } = {}) {

@@ -11,7 +11,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        ClusterModule.forRoot(clusterOptions(config.cluster)),
+        ClusterModule.forRoot(clusterOptions(config)),
         DashboardModule.forRoot({ path: 'cluster' }),
         LandingModule.forRoot(config),
       ],

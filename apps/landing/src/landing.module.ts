@@ -1,8 +1,7 @@
 /** What the landing pages are made of, apart from the cluster they join. */
 import { type DynamicModule, Module } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
 import { FeatureFlagsModule } from '@rookery/feature-flags';
-import { HealthController, HttpDrain, type ReplicaConfig } from '@rookery/replica';
+import { HealthController, type ReplicaConfig } from '@rookery/replica';
 import { systemClock } from '@rookery/runtime';
 import { ApiCalls } from './calls/api-calls.service.js';
 import { CallsController } from './calls/calls.controller.js';
@@ -16,11 +15,11 @@ import { Templates } from './pages/templates.js';
 import { QuotesController } from './quotes/quotes.controller.js';
 
 /** What this module needs to be told. */
-type ModuleConfig = Pick<ReplicaConfig, 'flags'> & { readonly http: Pick<ReplicaConfig['http'], 'drainMs'> };
+type ModuleConfig = Pick<ReplicaConfig, 'flags'>;
 
 @Module({})
 export class LandingModule {
-  static forRoot({ http, flags }: ModuleConfig): DynamicModule {
+  static forRoot({ flags }: ModuleConfig): DynamicModule {
     return {
       module: LandingModule,
       imports: [FeatureFlagsModule.forRoot({ ...flags, readOnly: true })],
@@ -33,17 +32,7 @@ export class LandingModule {
         CallsController,
         HealthController,
       ],
-      providers: [
-        { provide: CLOCK, useValue: systemClock },
-        ApiCalls,
-        Templates,
-        LiveUpdates,
-        {
-          provide: HttpDrain,
-          inject: [HttpAdapterHost],
-          useFactory: (host: HttpAdapterHost) => new HttpDrain(host, http.drainMs),
-        },
-      ],
+      providers: [{ provide: CLOCK, useValue: systemClock }, ApiCalls, Templates, LiveUpdates],
     };
   }
 }

@@ -24,7 +24,7 @@ export class HttpDeadline {
    * @returns undefined where there is nothing to limit
    */
   static set(server: unknown, graceMs: number): HttpDeadline | undefined {
-    return isHttpServer(server) && server.listening ? new HttpDeadline(server, graceMs) : undefined;
+    return isClosableServer(server) && server.listening ? new HttpDeadline(server, graceMs) : undefined;
   }
 
   /** The server has closed, or nobody waits for it any more. */
@@ -48,6 +48,7 @@ export class HttpDeadline {
   }
 }
 
-function isHttpServer(server: unknown): server is Server {
+/** Whether it is a server of HTTP/1, whose connections can be closed; adapters may have others, or none. */
+export function isClosableServer(server: unknown): server is Server {
   return typeof (server as Partial<Server> | undefined)?.closeAllConnections === 'function';
 }

@@ -1,9 +1,8 @@
-/** Readiness, for a load balancer: whether this replica wants requests. Liveness is that it answers at all. */
+/** Readiness, for a load balancer: whether this replica wants requests; and liveness: that it answers at all. */
 import { Controller, Get, Header, HttpStatus, Res } from '@nestjs/common';
 import { FeatureFlagsService, type FlagsStatus } from '@rookery/feature-flags';
 import type { Response } from 'express';
 import { Cluster, ClusterLifecycle, type ClusterPhase } from 'rookery';
-import { HttpDrain } from './http-drain.js';
 
 /** What `GET /health` answers. Stale flags do not make a replica unready: it serves what it has, and says so. */
 export interface Health {
@@ -26,14 +25,19 @@ export class HealthController {
     private readonly cluster: Cluster,
     private readonly lifecycle: ClusterLifecycle,
     private readonly flags: FeatureFlagsService,
-    private readonly drain: HttpDrain,
   ) {}
+
+  /** Looks at nothing: no restart mends what is wrong elsewhere, and a replica that drains is alive. */
+  @Get('live')
+  @Header('Cache-Control', 'no-store')
+  live(): { status: 'alive' } {
+    return { status: 'alive' };
+  }
 
   @Get()
   @Header('Cache-Control', 'no-store')
   check(@Res({ passthrough: true }) response: Response): Health {
-    // Nest tells the cluster's module of the end only when this application has served on for long enough.
-    const status = this.drain.isDraining ? 'draining' : STATUS[this.lifecycle.phase];
+    const status = STATUS[this.lifecycle.phase];
     response.status(status === 'ready' ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE);
     return { status, node: this.cluster.self.name, flags: this.flags.status() };
   }

@@ -1,4 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clusterOptions } from './cluster-options.js';
 import { ConfigError, readReplicaConfig } from './replica-config.js';
 
 const read = (environment: Record<string, string>) => readReplicaConfig(environment, { httpPort: 3001 });
@@ -11,6 +15,19 @@ function problemsOf(environment: Record<string, string>): readonly string[] {
     throw error;
   }
   return [];
+}
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rookery-config-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A file that holds `text`. */
+function fileWith(text: string): string {
+  const path = join(folder, `secret-${text.length}`);
+  writeFileSync(path, text);
+  return path;
 }
 
 describe('readReplicaConfig', () => {
@@ -98,6 +115,83 @@ describe('readReplicaConfig', () => {
   it.each(['a', 'a:', ':1', 'a:0', 'a:65536', 'a:b', 'a:1,,b:2', '::1:3'])('refuses %s as a list of peers', (list) => {
     expect(problemsOf({ CLUSTER_PEERS: list, CLUSTER_COOKIE: 'a long enough secret' })).toEqual([
       expect.stringContaining('CLUSTER_PEERS'),
+    ]);
+  });
+
+  it.each(['a long enough secret', 'a long enough secret\n', 'a long enough secret\r\n'])(
+    'reads the cookie from a file that holds %j',
+    (text) => {
+      const { cluster } = read({ CLUSTER_DNS: 'app.local', CLUSTER_COOKIE_FILE: fileWith(text) });
+      expect(cluster.cookie).toBe('a long enough secret');
+    },
+  );
+
+  it('wants one cookie', () => {
+    expect(problemsOf({ CLUSTER_COOKIE: 'a', CLUSTER_COOKIE_FILE: fileWith('a long enough secret') })).toEqual([
+      expect.stringContaining('CLUSTER_COOKIE and CLUSTER_COOKIE_FILE exclude each other'),
+    ]);
+  });
+
+  it('names a file of a cookie that cannot be read together with the other problems', () => {
+    const missing = join(folder, 'missing');
+    expect(problemsOf({ HTTP_PORT: 'x', CLUSTER_DNS: 'app.local', CLUSTER_COOKIE_FILE: missing })).toEqual([
+      `CLUSTER_COOKIE_FILE names ${missing}, which cannot be read: ENOENT`,
+      expect.stringContaining('HTTP_PORT'),
+    ]);
+    expect(problemsOf({ CLUSTER_COOKIE_FILE: folder })).toEqual([expect.stringContaining('EISDIR')]);
+    expect(problemsOf({ CLUSTER_COOKIE_FILE: fileWith('\n') })).toEqual([expect.stringContaining('empty')]);
+    expect(problemsOf({ CLUSTER_COOKIE_FILE: fileWith('x'.repeat(5_000)) })).toEqual([
+      expect.stringContaining('too large'),
+    ]);
+  });
+
+  it('finds peers behind services of Kubernetes', () => {
+    const { cluster } = read({
+      CLUSTER_KUBERNETES_SERVICE: 'landing-mesh, api-mesh',
+      CLUSTER_KUBERNETES_NAMESPACE: 'shop',
+      CLUSTER_COOKIE: 'a long enough secret',
+      CLUSTER_PORT: '5000',
+    });
+    expect(cluster.listen).toEqual({ host: '0.0.0.0', port: 5000 });
+    expect(cluster.discovery).toEqual({
+      kind: 'kubernetes',
+      services: ['landing-mesh', 'api-mesh'],
+      namespace: 'shop',
+      port: 5000,
+    });
+    expect(
+      clusterOptions(
+        read({
+          CLUSTER_KUBERNETES_SERVICE: 'a',
+          CLUSTER_KUBERNETES_NAMESPACE: 'b',
+          CLUSTER_COOKIE: 'a long enough secret',
+        }),
+      ),
+    ).toMatchObject({
+      discovery: { name: 'kubernetes-dns' },
+      drainDelayMs: 500,
+    });
+  });
+
+  it.each([
+    ['App', 'CLUSTER_KUBERNETES_SERVICE'],
+    ['a.b', 'CLUSTER_KUBERNETES_SERVICE'],
+    ['a,,b', 'CLUSTER_KUBERNETES_SERVICE'],
+    [Array.from({ length: 17 }, (_, i) => `a${i}`).join(','), '16 services at most'],
+  ])('refuses %s as services of Kubernetes', (list, word) => {
+    expect(problemsOf({ CLUSTER_KUBERNETES_SERVICE: list, CLUSTER_COOKIE: 'a long enough secret' })).toEqual([
+      expect.stringContaining(word),
+    ]);
+  });
+
+  it('wants one way of discovery, and a namespace only with services', () => {
+    const cookie = { CLUSTER_COOKIE: 'a long enough secret' };
+    expect(problemsOf({ ...cookie, CLUSTER_DNS: 'a', CLUSTER_KUBERNETES_SERVICE: 'a', CLUSTER_PEERS: 'a:1' })).toEqual([
+      expect.stringContaining('CLUSTER_DNS and CLUSTER_KUBERNETES_SERVICE and CLUSTER_PEERS exclude each other'),
+    ]);
+    expect(problemsOf({ ...cookie, CLUSTER_KUBERNETES_NAMESPACE: 'Shop' })).toEqual([
+      expect.stringContaining('needs CLUSTER_KUBERNETES_SERVICE'),
+      expect.stringContaining('must be a namespace'),
     ]);
   });
 });

@@ -1,13 +1,10 @@
 /** What every replica, of whatever application, is told by its environment: where to serve, whom to meet, where the flags are. */
 import { WHEN_STALE, type WhenStale } from '@rookery/feature-flags';
+import { type Discovery, readDiscovery } from './discovery-config.js';
+import { readSecretFile } from './secret-file.js';
 
 /** Environment variables. An empty one counts as not set, as Compose files leave them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-export type Discovery =
-  | { readonly kind: 'local' }
-  | { readonly kind: 'dns'; readonly hostname: string; readonly port: number }
-  | { readonly kind: 'peers'; readonly peers: readonly { readonly host: string; readonly port: number }[] };
 
 export interface ReplicaConfig {
   readonly http: {
@@ -72,7 +69,8 @@ export function readReplicaConfig(environment: Environment, defaults: { httpPort
   };
 
   const listen = { host: text('CLUSTER_HOST'), port: port('CLUSTER_PORT') };
-  const discovery = readDiscovery(text('CLUSTER_DNS'), text('CLUSTER_PEERS'), listen.port, problems);
+  const discovery = readDiscovery(text, listen.port ?? DEFAULT_CLUSTER_PORT, problems);
+  const cookie = readCookie(text('CLUSTER_COOKIE'), text('CLUSTER_COOKIE_FILE'), problems);
   const config: ReplicaConfig = {
     http: {
       host: text('HTTP_HOST') ?? '127.0.0.1',
@@ -82,7 +80,7 @@ export function readReplicaConfig(environment: Environment, defaults: { httpPort
     cluster: {
       cluster: text('CLUSTER_NAME'),
       name: text('NODE_NAME'),
-      cookie: text('CLUSTER_COOKIE'),
+      cookie,
       // Beyond one machine others must be able to dial this node: at a known port, on every interface.
       listen:
         discovery.kind === 'local'
@@ -97,8 +95,10 @@ export function readReplicaConfig(environment: Environment, defaults: { httpPort
     },
   };
 
-  if (discovery.kind !== 'local' && config.cluster.cookie === undefined) {
-    problems.push('CLUSTER_COOKIE is missing: nodes on several machines need a secret in common');
+  if (discovery.kind !== 'local' && cookie === undefined && text('CLUSTER_COOKIE_FILE') === undefined) {
+    problems.push(
+      'CLUSTER_COOKIE, or CLUSTER_COOKIE_FILE, is missing: nodes on several machines need a secret in common',
+    );
   }
   if (config.flags.databaseUrl !== undefined && config.flags.file !== undefined) {
     problems.push('DATABASE_URL and FLAGS_FILE exclude each other: set one of them');
@@ -110,25 +110,12 @@ export function readReplicaConfig(environment: Environment, defaults: { httpPort
   return config;
 }
 
-function readDiscovery(
-  hostname: string | undefined,
-  peers: string | undefined,
-  port: number | undefined,
-  problems: string[],
-): Discovery {
-  if (hostname !== undefined && peers !== undefined) {
-    problems.push(
-      'CLUSTER_DNS and CLUSTER_PEERS exclude each other: set one of them, or none for replicas of one machine',
-    );
-  }
-  if (hostname !== undefined) return { kind: 'dns', hostname, port: port ?? DEFAULT_CLUSTER_PORT };
-  if (peers === undefined) return { kind: 'local' };
-  return { kind: 'peers', peers: peers.split(',').flatMap((peer) => readPeer(peer.trim(), problems)) };
-}
-
-function readPeer(peer: string, problems: string[]): { host: string; port: number }[] {
-  const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(peer) ?? [];
-  if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return [{ host, port: Number(port) }];
-  problems.push(`CLUSTER_PEERS must be a list of host:port, separated by commas; "${peer}" is none`);
-  return [];
+/** The secret of all nodes: in the variable itself, or in a file that an orchestrator keeps out of the environment. */
+function readCookie(cookie: string | undefined, file: string | undefined, problems: string[]): string | undefined {
+  if (file === undefined) return cookie;
+  if (cookie !== undefined) problems.push('CLUSTER_COOKIE and CLUSTER_COOKIE_FILE exclude each other: set one of them');
+  const answer = readSecretFile(file);
+  if ('secret' in answer) return cookie ?? answer.secret;
+  problems.push(`CLUSTER_COOKIE_FILE ${answer.problem}`);
+  return cookie;
 }
