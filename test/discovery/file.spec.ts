@@ -154,7 +154,7 @@ describe('file()', () => {
     expect(await ask(strategy)).toEqual([]);
     expect(await ask(strategy)).toEqual([]);
     expect(context.logged).toEqual([
-      `warn: Cannot watch ${folder}; changes of peers.json are noticed at the next poll: ENOSPC: the system limit for number of file watchers is reached`,
+      `warn: Cannot watch ${path}; its changes are noticed at the next poll: ENOSPC: the system limit for number of file watchers is reached`,
     ]);
     isBroken = false;
     await ask(strategy);

@@ -29,7 +29,7 @@ export class FileWatch {
   private complaint = '';
 
   constructor(
-    path: string,
+    private readonly path: string,
     private readonly watchIn: WatchFolder,
     private readonly clock: Clock,
     private readonly logger: Logger,
@@ -91,6 +91,6 @@ export class FileWatch {
     this.complaint = text;
     // A directory that is not there is told of by whoever reads the file.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    this.logger.warn(`Cannot watch ${this.folder}; changes of ${this.fileName} are noticed at the next poll: ${text}`);
+    this.logger.warn(`Cannot watch ${this.path}; its changes are noticed at the next poll: ${text}`);
   }
 }
