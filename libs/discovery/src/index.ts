@@ -42,6 +42,8 @@ export {
   type KubernetesDnsOptions,
 } from './strategies/kubernetes-dns.js';
 export { local, LOCAL_POLL_INTERVAL_MS, type LocalOptions } from './strategies/local.js';
+export { multicast } from './strategies/multicast.js';
+export { DEFAULT_MULTICAST_OPTIONS, type MulticastOptions } from './strategies/multicast-options.js';
 export type { PeersFileFormat } from './strategies/peers-file.js';
 export { staticPeers } from './strategies/static-peers.js';
 export { untilAborted } from './until-aborted.js';
