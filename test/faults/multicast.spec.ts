@@ -12,7 +12,11 @@ const FAMILIES = [
   { family: 'IPv4', group: '239.255.67.70', listen: '0.0.0.0' },
   { family: 'IPv6', group: 'ff02::1:6770', listen: '::' },
 ] as const;
-type Family = (typeof FAMILIES)[number];
+interface Family {
+  readonly family: 'IPv4' | 'IPv6';
+  readonly group: string;
+  readonly listen: string;
+}
 
 interface Intrusion {
   readonly addresses: readonly string[];
