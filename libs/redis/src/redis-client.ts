@@ -46,6 +46,8 @@ export interface OwnClient {
 /** Connections that fail are tried again after a pause that grows by this, up to the most. */
 const RETRY_STEP_MS = 200;
 const MAX_RETRY_MS = 5_000;
+/** So long a connection that is given up is waited for; it holds the process meanwhile. */
+const DISCONNECT_MS = 100;
 
 /**
  * Connects, and goes on trying until it is ended.
@@ -61,6 +63,7 @@ export async function openClient(
     connectTimeout: timeoutMs,
     // For what ioredis itself asks when it connects: our own commands are given up before.
     commandTimeout: 2 * timeoutMs,
+    disconnectTimeout: DISCONNECT_MS,
     retryStrategy: (times) => Math.min(times * RETRY_STEP_MS, MAX_RETRY_MS),
     ...source.options,
     lazyConnect: true,
