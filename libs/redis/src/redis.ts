@@ -37,8 +37,9 @@ const MAX_UNANSWERED = 4;
  *   and so cannot have nodes dial whatever he likes; he can still delete entries. The name of the cluster is not readable.
  * - *Bounds.* 1000 nodes are listed; entries of 2 KiB.
  *
- * A node that listens on every address (`0.0.0.0`, `::`) announces the one by which it reaches Redis; with a `Cluster` as
- * client, which does not tell it, give the node `advertise.host`.
+ * A node that listens on every address (`0.0.0.0`, `::`) announces the one by which it reaches Redis. Give it `advertise.host`
+ * where that will not do: on the machine of Redis itself, which it may reach by loopback, and with a `Cluster` as client, which
+ * does not tell.
  *
  * @returns a strategy for one node: `start` rejects with `DISCOVERY_IN_USE` for a second one, and with
  * `DISCOVERY_REDIS_FAILED` when ioredis, an optional peer dependency, is needed and not installed. `announce` and `discover`

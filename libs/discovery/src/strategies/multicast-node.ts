@@ -135,7 +135,7 @@ export class MulticastNode {
   private async openOnce(): Promise<MulticastSockets> {
     try {
       const sockets = await MulticastSockets.open(this.options, {
-        onPacket: (packet, source, isAsked) => this.onPacket(packet, source, isAsked),
+        onPacket: (packet, source, isAsked) => this.hear(packet, source, isAsked),
         onFailure: (error) => this.onFailure(sockets, error),
       });
       this.failures = 0;
@@ -166,6 +166,15 @@ export class MulticastNode {
     this.askedAt = now;
     if (this.settledAt === Infinity) this.settledAt = now + FIRST_ANSWERS_MS;
     this.tellFailures(new Map([...notJoined, ...notSent]));
+  }
+
+  /** Whatever a packet brings about, it ends here: others decide what arrives, and when. */
+  private hear(packet: Buffer, source: PacketSource, isAsked: boolean): void {
+    try {
+      this.onPacket(packet, source, isAsked);
+    } catch (error) {
+      this.context.logger.debug(`A multicast packet of ${source.address} came to nothing: ${describeError(error)}`);
+    }
   }
 
   private onPacket(packet: Buffer, source: PacketSource, isAsked: boolean): void {
@@ -219,7 +228,7 @@ export class MulticastNode {
   /** @throws {@link DiscoveryError} when there is none. */
   private chooseInterfaces(): readonly MulticastInterface[] {
     const { family, interface: wanted } = this.options;
-    const chosen = chooseInterfaces(networkInterfaces(), family, wanted, process.platform === 'win32');
+    const chosen = chooseInterfaces(interfacesOfHost(), family, wanted, process.platform === 'win32');
     this.interfaces = chosen.interfaces;
     this.leftOut = chosen.leftOut;
     if (chosen.problem !== undefined) throw failed(chosen.problem);
@@ -272,6 +281,14 @@ export class MulticastNode {
 
   private now(): number {
     return this.context.clock.now();
+  }
+}
+
+function interfacesOfHost(): ReturnType<typeof networkInterfaces> {
+  try {
+    return networkInterfaces();
+  } catch (error) {
+    throw failed(`the system does not tell its interfaces, perhaps in a sandbox: ${describeError(error)}`, error);
   }
 }
 
