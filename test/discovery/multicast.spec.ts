@@ -189,6 +189,7 @@ describe('multicast()', () => {
     await eavesdropper.send(packets.encode({ ...query, nonce: '2'.repeat(32) }));
     await eavesdropper.until(2);
     expect(eavesdropper.own.map((packet) => packet.toString('hex', 22, 38))).toEqual(['1'.repeat(32), '2'.repeat(32)]);
+    expect(one.context.changes).toBeLessThanOrEqual(2);
     expect(await ask(one)).toEqual([]);
   });
 

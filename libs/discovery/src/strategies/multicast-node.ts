@@ -193,6 +193,8 @@ export class MulticastNode {
       if (this.table.depart(message.incarnation)) this.context.changed();
       return;
     }
+    // A copy, of another interface or of whoever recorded it, is worth nothing at all.
+    if (this.answered.has(message.nonce)) return;
     // Not believed, for it may be recorded: it is a reason to ask, and no more.
     if (!this.table.knows(message.incarnation) && this.hintsLeft.take(now)) {
       this.isNewcomerHeard = true;
@@ -211,7 +213,7 @@ export class MulticastNode {
   }
 
   private answer(nonce: string, to: PacketSource, now: number): void {
-    if (this.hasLeft || this.sockets === undefined || this.answered.has(nonce) || !this.answersLeft.take(now)) return;
+    if (this.hasLeft || this.sockets === undefined || !this.answersLeft.take(now)) return;
     this.answered.add(nonce);
     for (const oldest of this.answered) {
       if (this.answered.size <= MAX_ANSWERED) break;
