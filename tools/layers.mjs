@@ -11,7 +11,7 @@ export const root = join(import.meta.dirname, '..');
 export const LAYERS = [
   ['runtime'],
   ['discovery'],
-  ['mesh'],
+  ['mesh', 'redis'],
   ['pubsub', 'rpc', 'state'],
   ['node'],
   ['cluster'],
@@ -21,6 +21,9 @@ export const LAYERS = [
 
 /** Only these know Nest; whatever lies below must run without a single installed package. */
 export const NEST_LIBS = ['cluster', 'feature-flags', 'pricing', 'dashboard', 'testing', 'replica'];
+
+/** Optional peer dependencies, each for one lib that its users import by a face of its own. */
+export const PEER_OWNERS = { ioredis: 'redis' };
 
 /** Libraries that serve the sample applications and are not part of the npm package. */
 export const UNPUBLISHED_LIBS = ['feature-flags', 'pricing', 'replica'];

@@ -9,6 +9,10 @@ import { describe, it } from '@jest/globals';
 
 export interface Broker {
   readonly port: number;
+  /** Stands still from here on, with its connections open. */
+  suspend(): void;
+  resume(): void;
+  /** Also one that stands still. */
   stop(): Promise<void>;
 }
 
@@ -41,9 +45,13 @@ export async function startBroker(program: string, port: number): Promise<Broker
   await answers(child, port);
   return {
     port,
+    suspend: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
       child.kill();
+      child.kill('SIGCONT');
       await exited;
     },
   };

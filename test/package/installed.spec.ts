@@ -15,7 +15,7 @@ const PEERS = [
   'rxjs',
   'typeorm',
 ];
-const WITHOUT_NEST = ['rookery/mesh', 'rookery/discovery', 'rookery/testing'];
+const WITHOUT_NEST = ['rookery/mesh', 'rookery/discovery', 'rookery/redis', 'rookery/testing'];
 
 let bare: Project;
 let full: Project;
@@ -55,6 +55,7 @@ describe('the installed package', () => {
         'rookery/discovery',
         'rookery/mesh',
         'rookery/opentelemetry',
+        'rookery/redis',
         'rookery/testing',
         'rookery/typeorm',
       ].sort(),

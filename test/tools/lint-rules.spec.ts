@@ -116,6 +116,10 @@ describe('layers', () => {
       "import { context } from '@opentelemetry/api';",
       'Only libs/cluster/src/opentelemetry/index.ts',
     ],
+    ['libs/cluster/src/made-up.ts', "import { Redis } from 'ioredis';", 'Only libs/redis/src/index.ts'],
+    ['libs/discovery/src/made-up.ts', "export const all = import('ioredis');", 'without any installed package'],
+    ['libs/redis/src/made-up.ts', "import { Redis } from 'redis';", 'without any installed package'],
+    ['libs/mesh/src/made-up.ts', "import { redis } from 'rookery/redis';", 'must not import libs/redis: arrows'],
     [
       'libs/cluster/src/made-up.ts',
       "import { Module } from '@nestjs/core/injector/module.js';",
@@ -125,6 +129,8 @@ describe('layers', () => {
   lets('layers', [
     ['libs/pubsub/src/made-up.ts', "import { Mesh } from '@rookery/mesh';"],
     ['libs/mesh/src/made-up.ts', "import { local } from 'rookery/discovery';"],
+    ['libs/redis/src/made-up.ts', "import type { Redis } from 'ioredis';"],
+    ['libs/redis/src/made-up.ts', "import { DiscoveryError } from 'rookery/discovery';"],
     ['libs/mesh/src/made-up.ts', "import { Link } from './link/link.js';"],
     ['libs/mesh/src/made-up.ts', "import { connect } from 'node:tls';"],
     ['libs/mesh/src/made-up.spec.ts', "import { Mesh } from '@rookery/mesh';"],

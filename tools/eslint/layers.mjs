@@ -1,7 +1,7 @@
 /** Arrows point down only, and a lib is entered through its face: see `tools/layers.mjs`. */
 import { isBuiltin } from 'node:module';
 import { dirname, resolve } from 'node:path';
-import { faces, isFace, layerOf, NEST_LIBS, peers, placeOf, UNPUBLISHED_LIBS } from '../layers.mjs';
+import { faces, isFace, layerOf, NEST_LIBS, PEER_OWNERS, peers, placeOf, UNPUBLISHED_LIBS } from '../layers.mjs';
 import { onImports } from './imports.mjs';
 
 export default {
@@ -67,10 +67,13 @@ export default {
       const isNest = name.startsWith('@nestjs/');
       if (isNest && name !== source && from.isSource) return report('deep');
       if (from.app !== undefined || !from.isSource) return;
+      const owner = PEER_OWNERS[name];
+      if (owner !== undefined && owner === from.lib) return;
       if (isNest && !NEST_LIBS.includes(from.lib)) return report('nest', { libs: NEST_LIBS.join(', ') });
       if (!NEST_LIBS.includes(from.lib)) return report('package');
       if (UNPUBLISHED_LIBS.includes(from.lib)) return;
       if (!peers.includes(name)) return report('noPeer');
+      if (owner !== undefined) return report('optionalPeer', { face: faces.get(`rookery/${owner}`) });
       // A peer that gave its name to a face is for those who import that face: `typeorm`, and `@opentelemetry/api` by its scope.
       const face = faces.get(`rookery/${name.replace(/^@|\/.*$/g, '')}`);
       if (face !== undefined && dirname(face) !== dirname(from.path)) report('optionalPeer', { face });

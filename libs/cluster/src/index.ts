@@ -31,7 +31,7 @@ export {
   type ClusterTransportEvents,
 } from './microservice/cluster-transport.js';
 
-export { dns, kubernetesDns, local, staticPeers } from 'rookery/discovery';
+export { dns, file, kubernetesDns, local, multicast, staticPeers } from 'rookery/discovery';
 export type {
   DiscoveryContext,
   DiscoverySelf,

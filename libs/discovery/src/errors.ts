@@ -8,6 +8,10 @@
  * - `DISCOVERY_DIRECTORY_UNUSABLE`: the directory of `local()` cannot be made, read or written.
  * - `DISCOVERY_NOT_STARTED`: a strategy was asked before it was started.
  * - `DISCOVERY_IN_USE`: one strategy object was given to two nodes.
+ * - `DISCOVERY_FILE_UNREADABLE`: the file of `file()` is missing, too large, or may not be read.
+ * - `DISCOVERY_FILE_INVALID`: what the file of `file()` holds is no list of peers, or only half of one.
+ * - `DISCOVERY_MULTICAST_FAILED`: `multicast()` can neither send nor hear.
+ * - `DISCOVERY_REDIS_FAILED`: the Redis of `redis()` does not answer, or refuses.
  */
 export type DiscoveryErrorCode =
   | 'DISCOVERY_INVALID_OPTIONS'
@@ -15,7 +19,11 @@ export type DiscoveryErrorCode =
   | 'DISCOVERY_DIRECTORY_UNSAFE'
   | 'DISCOVERY_DIRECTORY_UNUSABLE'
   | 'DISCOVERY_NOT_STARTED'
-  | 'DISCOVERY_IN_USE';
+  | 'DISCOVERY_IN_USE'
+  | 'DISCOVERY_FILE_UNREADABLE'
+  | 'DISCOVERY_FILE_INVALID'
+  | 'DISCOVERY_MULTICAST_FAILED'
+  | 'DISCOVERY_REDIS_FAILED';
 
 /**
  * The base of all errors of this library. The message says what happened, with what, and how to mend it; `cause` holds

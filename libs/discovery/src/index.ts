@@ -34,10 +34,16 @@ export {
   type DnsOptions,
   type DnsServiceOptions,
 } from './strategies/dns-options.js';
+export { file } from './strategies/file.js';
+export { DEFAULT_FILE_OPTIONS, type FileOptions } from './strategies/file-options.js';
 export {
   DEFAULT_KUBERNETES_DNS_OPTIONS,
   kubernetesDns,
   type KubernetesDnsOptions,
 } from './strategies/kubernetes-dns.js';
 export { local, LOCAL_POLL_INTERVAL_MS, type LocalOptions } from './strategies/local.js';
+export { multicast } from './strategies/multicast.js';
+export { DEFAULT_MULTICAST_OPTIONS, type MulticastOptions } from './strategies/multicast-options.js';
+export type { PeersFileFormat } from './strategies/peers-file.js';
 export { staticPeers } from './strategies/static-peers.js';
+export { untilAborted } from './until-aborted.js';

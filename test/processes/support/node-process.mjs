@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const installed = createRequire(`${process.argv[2]}/`);
 const { createMesh } = await import(installed.resolve('rookery/mesh'));
-const { dns, staticPeers } = await import(installed.resolve('rookery/discovery'));
+const { dns, multicast, staticPeers } = await import(installed.resolve('rookery/discovery'));
 
 /** Wall time with the precision of the monotonic clock: comparable between processes of one host. */
 const wallMs = () => performance.timeOrigin + performance.now();
@@ -60,6 +60,7 @@ const gated = () => ({
 
 function strategyOf([kind, value]) {
   if (kind === 'dns') return dns(value);
+  if (kind === 'multicast') return multicast(value);
   return kind === 'gated' ? gated() : staticPeers(value);
 }
 

@@ -45,7 +45,9 @@ interface Answer {
 }
 
 type Discovery = readonly (
-  readonly ['static', readonly { host: string; port: number }[]] | readonly ['dns', object] | readonly ['gated']
+  | readonly ['static', readonly { host: string; port: number }[]]
+  | readonly ['dns' | 'multicast', object]
+  | readonly ['gated']
 )[];
 
 interface Cpu {
