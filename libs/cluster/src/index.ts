@@ -31,12 +31,13 @@ export {
   type ClusterTransportEvents,
 } from './microservice/cluster-transport.js';
 
-export { dns, kubernetesDns, local, staticPeers } from 'rookery/discovery';
+export { dns, kubernetesApi, kubernetesDns, local, staticPeers } from 'rookery/discovery';
 export type {
   DiscoveryContext,
   DiscoverySelf,
   DiscoveryStrategy,
   DnsOptions,
+  KubernetesApiOptions,
   KubernetesDnsOptions,
   LocalOptions,
   PeerAddress,

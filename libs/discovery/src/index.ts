@@ -34,6 +34,14 @@ export {
   type DnsOptions,
   type DnsServiceOptions,
 } from './strategies/dns-options.js';
+export { kubernetesApi } from './strategies/kubernetes-api.js';
+export {
+  DEFAULT_KUBERNETES_API_OPTIONS,
+  type KubernetesApiBaseOptions,
+  type KubernetesApiOptions,
+  type KubernetesApiPodOptions,
+  type KubernetesApiServiceOptions,
+} from './strategies/kubernetes-api-options.js';
 export {
   DEFAULT_KUBERNETES_DNS_OPTIONS,
   kubernetesDns,
