@@ -100,7 +100,11 @@ export class KubernetesObjects {
   apply(event: unknown): boolean {
     if (!isRecord(event) || !isRecord(event['object'])) throw malformed('a line is no event of a watch');
     const { type, object } = event as { type: unknown; object: Record<string, unknown> };
-    if (type === 'ERROR') throw KubernetesFailure.ofStatus(object);
+    if (type === 'ERROR') {
+      // Whatever it is, who goes on from the same version may meet it again.
+      this.version = undefined;
+      throw KubernetesFailure.ofStatus(object);
+    }
     if (type === 'BOOKMARK') {
       this.version = versionOf(object);
       return false;

@@ -65,14 +65,14 @@ describe('nextAttempt', () => {
     expect(next(failed('status', 429, 1e9)).delayMs).toBe(30_000);
   });
 
-  it('never waits longer than half a minute, and never without an end of zeros', () => {
+  it('never waits longer than half a minute', () => {
     const kinds = fc.constantFrom<FailureKind>('unreachable', 'status', 'gone', 'malformed', 'untrusted');
     fc.assert(
       fc.property(
         kinds,
         fc.nat(599),
         fc.nat(1_000),
-        fc.double({ min: 0, max: 0.999 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
         (kind, status, failures, random) => {
           const { delayMs } = nextAttempt({ failure: failed(kind, status), failures, openMs: 0 }, random);
           expect(delayMs).toBeGreaterThanOrEqual(0);

@@ -85,10 +85,10 @@ export class KubernetesWatch {
       if (next.listsAgain) this.objects.version = undefined;
       this.attempts++;
       this.failure = failure;
-      const what = next.listsAgain || this.objects.version === undefined ? 'Listing again' : 'Watching again';
+      const what = this.objects.version === undefined ? 'Listing again' : 'Watching again';
       logger.debug(`${what} in ${Math.round(next.delayMs)} ms: ${failure?.message ?? 'the watch has ended'}`);
       if (failure !== undefined) this.onFailure();
-      await pause(next.delayMs, clock, signal);
+      if (next.delayMs > 0) await pause(next.delayMs, clock, signal);
     }
   }
 
