@@ -280,6 +280,18 @@ describe('kubernetesApi() when a watch ends', () => {
   });
 });
 
+describe('kubernetesApi() and its connections', () => {
+  it('asks everything over one connection, as long as that holds', async () => {
+    const node = await watching();
+    for (let round = 1; round <= 3; round++) {
+      server.endWatches().put(SLICES, slice('app-1', 'app', [`10.1.0.${round}`]));
+      await becomes(node, `10.1.0.${round}`);
+    }
+    expect(server.countOf('watch')).toBe(4);
+    expect(server.connections).toBe(1);
+  });
+});
+
 describe('kubernetesApi() when a list is long', () => {
   const many = Array.from({ length: 1_200 }, (_, index) =>
     slice(`app-${String(index).padStart(4, '0')}`, 'app', [`10.1.${index >> 8}.${index & 255}`]),

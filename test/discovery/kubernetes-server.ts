@@ -51,6 +51,8 @@ export const PODS = '/api/v1/namespaces/shop/pods';
 export class KubernetesServer {
   /** Every request that was let in or refused, in order. */
   readonly requests: Seen[] = [];
+  /** How many connections there have been. */
+  connections = 0;
   /** How a version that is compacted away is told: by the status of the answer, or by an event in it. */
   tellsGoneBy: 'status' | 'event' = 'status';
   /** Decides what goes wrong, request by request. */
@@ -78,6 +80,7 @@ export class KubernetesServer {
     const https = createServer(authority.certify(...names));
     const server = new KubernetesServer(https, host, directory);
     https.on('connection', (socket: Socket) => {
+      server.connections++;
       server.sockets.add(socket);
       socket.on('close', () => {
         server.sockets.delete(socket);

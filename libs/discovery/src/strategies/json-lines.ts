@@ -1,4 +1,5 @@
 /** A stream of JSON values, one a line, put together from chunks that end anywhere. Pure. */
+import { ByteCollector } from './byte-collector.js';
 
 /** A stream that is not what it should be. What it holds is not repeated: it is foreign. */
 export class JsonLinesError extends Error {
@@ -9,7 +10,7 @@ const LINE_FEED = 0x0a;
 
 /**
  * Takes chunks and gives the values whose lines are complete. Lines are found by their bytes, so a character whose bytes
- * are in two chunks arrives whole; a line is put together once, however many chunks it is made of.
+ * are in two chunks arrives whole.
  *
  * @example
  * const lines = new JsonLines(4_096);
@@ -18,11 +19,12 @@ const LINE_FEED = 0x0a;
  */
 export class JsonLines {
   /** The beginning of a line whose end has not come yet. */
-  private pending: Buffer[] = [];
-  private pendingBytes = 0;
+  private readonly pending: ByteCollector;
 
   /** @param maxLineBytes - a line of more bytes is refused, also before its end has come. */
-  constructor(private readonly maxLineBytes: number) {}
+  constructor(maxLineBytes: number) {
+    this.pending = new ByteCollector(maxLineBytes);
+  }
 
   /**
    * The values of the lines that `chunk` completes; empty lines have none.
@@ -34,29 +36,13 @@ export class JsonLines {
     let start = 0;
     for (;;) {
       const end = chunk.indexOf(LINE_FEED, start);
-      this.add(chunk.subarray(start, end < 0 ? chunk.length : end));
+      const piece = chunk.subarray(start, end < 0 ? chunk.length : end);
+      if (!this.pending.add(piece)) throw new JsonLinesError(`a line is longer than ${this.pending.maxBytes} bytes`);
       if (end < 0) return values;
-      const line = this.take();
+      const line = this.pending.take();
       if (line.trim() !== '') values.push(parse(line));
       start = end + 1;
     }
-  }
-
-  private add(piece: Buffer): void {
-    if (piece.length === 0) return;
-    this.pending.push(piece);
-    this.pendingBytes += piece.length;
-    if (this.pendingBytes > this.maxLineBytes) {
-      this.take();
-      throw new JsonLinesError(`a line is longer than ${this.maxLineBytes} bytes`);
-    }
-  }
-
-  private take(): string {
-    const line = this.pending.length === 1 ? this.pending[0]! : Buffer.concat(this.pending, this.pendingBytes);
-    this.pending = [];
-    this.pendingBytes = 0;
-    return line.toString('utf8');
   }
 }
 

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { urlToHttpOptions } from 'node:url';
 import type { Clock } from '@rookery/runtime';
+import { ByteCollector } from './byte-collector.js';
 import { JsonLines, JsonLinesError } from './json-lines.js';
 import type { Credentials, KubernetesCredentials } from './kubernetes-credentials.js';
 import { KubernetesFailure } from './kubernetes-failure.js';
@@ -149,14 +150,11 @@ export class KubernetesClient {
   private async readBody(response: IncomingMessage, maxBytes: number, timeoutMs: number): Promise<string> {
     const timer = this.endAfter(response, timeoutMs);
     try {
-      const chunks: Buffer[] = [];
-      let length = 0;
+      const body = new ByteCollector(maxBytes);
       for await (const chunk of response as AsyncIterable<Buffer>) {
-        length += chunk.length;
-        if (length > maxBytes) throw new KubernetesFailure('too-many', `its answer is longer than ${maxBytes} bytes`);
-        chunks.push(chunk);
+        if (!body.add(chunk)) throw new KubernetesFailure('too-many', `its answer is longer than ${maxBytes} bytes`);
       }
-      return Buffer.concat(chunks, length).toString('utf8');
+      return body.take();
     } finally {
       timer.cancel();
       if (!response.complete) response.destroy();
