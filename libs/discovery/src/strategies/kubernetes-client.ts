@@ -93,6 +93,7 @@ export class KubernetesClient {
   /** An answer of status 200. A token that is refused may have been renewed in its file a moment ago. */
   private async get(path: string, signal: AbortSignal): Promise<IncomingMessage> {
     const credentials = await this.credentials.read();
+    signal.throwIfAborted();
     const response = await this.request(path, credentials, signal);
     if (response.statusCode === 200) return response;
     const refusal = await this.refusalIn(response);
