@@ -1,5 +1,7 @@
 /** kubernetesApi() against a server that lists and watches as Kubernetes does, and fails in its ways. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -7,6 +9,7 @@ import { type Clock, describeError } from '@rookery/runtime';
 import { ManualClock, settle } from '@rookery/testing';
 import { type DiscoveryStrategy, kubernetesApi, type KubernetesApiOptions, type PeerAddress } from 'rookery/discovery';
 import { patience, type StrategyContext, strategyContext } from 'rookery/testing';
+import { forkTypescript } from '../apps/support/fork-typescript.js';
 import { Authority } from './certificates.js';
 import {
   answerStatus,
@@ -21,12 +24,14 @@ import {
 
 let server: KubernetesServer;
 const started: DiscoveryStrategy[] = [];
+const children: ChildProcess[] = [];
 
 beforeEach(async () => {
   server = await KubernetesServer.start();
 });
 
 afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL'); // if anything keeps it
   for (const strategy of started.splice(0)) await strategy.withdraw?.(strategyContext().self);
   await server.stop();
 });
@@ -63,6 +68,15 @@ async function becomes(node: Started, ...hosts: readonly string[]): Promise<void
     if (JSON.stringify(found) === JSON.stringify(hosts)) return;
     await change;
   }
+}
+
+/** A process of its own that asks once; it is still there, and watches if it may. */
+async function alone(environment: NodeJS.ProcessEnv = {}): Promise<{ answer: unknown; child: ChildProcess }> {
+  const options = JSON.stringify({ service: 'app', port: 4370, ...server.options });
+  const child = forkTypescript('test/discovery/kubernetes-alone.ts', [options], environment);
+  children.push(child);
+  const [answer] = (await once(child, 'message')) as [unknown];
+  return { answer, child };
 }
 
 /** Lets input arrive, and time go on, until the condition holds. */
@@ -500,17 +514,12 @@ describe('kubernetesApi() and the certificate of the server', () => {
   });
 
   it('refuses it even where the environment switches the checks of the process off', async () => {
-    /* eslint-disable rookery/verified-tls -- that it has no effect is what is tested */
     await writeFile(server.options.caFile, new Authority('another one').cert);
-    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
-    try {
-      await expect(start().discover()).rejects.toThrow('its certificate is refused');
-    } finally {
-      delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
-    }
+    // eslint-disable-next-line rookery/verified-tls -- that it has no effect is what is tested
+    const { answer } = await alone({ NODE_TLS_REJECT_UNAUTHORIZED: '0' });
+    expect(answer).toMatch('its certificate is refused');
     expect(server.requests).toEqual([]);
-    /* eslint-enable rookery/verified-tls */
-  });
+  }, 30_000);
 
   it('refuses one for another name', async () => {
     const impostor = await KubernetesServer.start('127.0.0.1', ['kubernetes.default.svc', '127.0.0.2']);
@@ -663,13 +672,33 @@ describe('kubernetesApi() and its node', () => {
     await server.until(() => server.openConnections === 0);
   });
 
+  it('does not keep a process for which there is nothing else to do', async () => {
+    server.put(SLICES, slice('app-1', 'app', ['10.1.0.1']));
+    const { answer, child } = await alone();
+    expect(answer).toEqual([at('10.1.0.1')]);
+    await server.watched();
+    child.send('nothing else to do');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  }, 30_000);
+
+  it('tells no change any more once it has left', async () => {
+    const clock = new ManualClock();
+    const { strategy, context } = await watching({}, clock);
+    server.put(SLICES, slice('app-1', 'app', ['10.1.0.1']));
+    await passUntil(clock, () => clock.pending.includes(20), 0);
+    await strategy.withdraw?.(context.self);
+    expect(clock.pending).toEqual([]);
+  });
+
   it('leaves while it waits for the next attempt', async () => {
     const clock = new ManualClock();
     server.fault = () => (response) => answerStatus(response, 403, 'Forbidden', 'no');
     const { strategy, context, discover } = start({}, clock);
     await expect(discover()).rejects.toThrow('403');
+    expect(server.openConnections).toBe(1);
     await strategy.withdraw?.(context.self);
     expect(clock.pending).toEqual([]);
+    await server.until(() => server.openConnections === 0);
   });
 });
 

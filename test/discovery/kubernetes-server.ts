@@ -78,6 +78,7 @@ export class KubernetesServer {
     const authority = new Authority();
     const directory = await mkdtemp(join(tmpdir(), 'rookery-kubernetes-'));
     const https = createServer(authority.certify(...names));
+    https.keepAliveTimeout = 60_000; // Whoever leaves a connection open is found out.
     const server = new KubernetesServer(https, host, directory);
     https.on('connection', (socket: Socket) => {
       server.connections++;

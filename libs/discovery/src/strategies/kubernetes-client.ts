@@ -126,11 +126,15 @@ export class KubernetesClient {
         timer.cancel();
         resolve(response);
       });
-      request.on('error', reject); // Of no effect once there is an answer, which then ends with an error of its own.
-      request.on('close', () => {
+      // Of no effect once there is an answer, which then ends with an error of its own.
+      const fail = (error: Error): void => {
         timer.cancel();
-        reject(new KubernetesFailure('unreachable', 'it closed the connection without an answer'));
-      });
+        reject(error);
+      };
+      request.on('error', fail);
+      request.on('close', () =>
+        fail(new KubernetesFailure('unreachable', 'it closed the connection without an answer')),
+      );
       request.end();
     });
   }
