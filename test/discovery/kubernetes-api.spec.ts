@@ -140,12 +140,12 @@ describe('kubernetesApi() for services', () => {
   it('does not call it a change when only something else about an object changes', async () => {
     server.put(SLICES, slice('app-1', 'app', ['10.1.0.1']));
     const node = await watching();
-    await becomes(node, '10.1.0.1');
-    const before = node.context.changes;
+    if (node.context.changes === 0) await node.context.nextChange(); // the first list is one
     server.put(SLICES, slice('app-1', 'app', ['10.1.0.1'], { note: 'renewed' }));
     server.put(SLICES, slice('app-2', 'app', ['10.1.0.2']));
     await becomes(node, '10.1.0.1', '10.1.0.2');
-    expect(node.context.changes - before).toBeLessThanOrEqual(1);
+    if (node.context.changes === 1) await node.context.nextChange();
+    expect(node.context.changes).toBe(2);
   });
 
   it('lists those that are not ready and those that are ending, unless it is told to wait until they serve', async () => {
@@ -224,7 +224,7 @@ describe('kubernetesApi() when a watch ends', () => {
     for (let turn = 0; turn < 100; turn++) await settle();
     expect(server.countOf('list')).toBe(2);
     expect(clock.pending.length).toBeGreaterThan(0);
-    await passUntil(clock, () => server.countOf('list') === 5);
+    await passUntil(clock, () => server.countOf('list') >= 5);
   });
 
   it('does not ask without a pause when every watch is ended at once', async () => {
@@ -234,7 +234,7 @@ describe('kubernetesApi() when a watch ends', () => {
     await server.until(() => server.countOf('watch') === 1);
     for (let turn = 0; turn < 100; turn++) await settle();
     expect(server.countOf('watch')).toBe(1);
-    await passUntil(clock, () => server.countOf('watch') === 5);
+    await passUntil(clock, () => server.countOf('watch') >= 5);
     expect(server.countOf('list')).toBe(1);
   });
 
@@ -286,7 +286,7 @@ describe('kubernetesApi() when a watch ends', () => {
     const clock = new ManualClock();
     const { context } = await watching({}, clock);
     const ends = (): string => context.logged.find((line) => line.includes('has not ended within')) ?? '';
-    await passUntil(clock, () => ends() !== '' && server.countOf('watch') === 2, 10_000);
+    await passUntil(clock, () => ends() !== '' && server.countOf('watch') >= 2, 10_000);
     const longestMs = Number(/within (\d+) ms/.exec(ends())?.[1]);
     expect(longestMs).toBeGreaterThanOrEqual(270_000);
     expect(longestMs).toBeLessThanOrEqual(390_000);
@@ -415,6 +415,7 @@ describe('kubernetesApi() and its token', () => {
       const { strategy, context, discover } = start();
       const error = await discover().catch((failure: Error) => failure);
       texts.push(strategy.explain!()!, ...context.logged, ...textsOf(error));
+      await strategy.withdraw?.(context.self); // or it would come back below
     }
     server.fault = () => undefined;
     const { context, strategy } = await watching();
@@ -464,8 +465,8 @@ describe('kubernetesApi() when it is refused', () => {
     await context.nextLog('Listing again');
     expect(strategy.explain?.()).toMatch(/The answer is 0 s old: .* cannot watch .* verbs \[list, watch\]\.$/);
     server.put(SLICES, slice('app-2', 'app', ['10.1.0.2']));
-    await passUntil(clock, () => server.countOf('list') === 2, 1_000);
-    await context.nextLog('Listing again');
+    // It asks to watch again only once it has a list.
+    await passUntil(clock, () => server.countOf('watch') >= 2);
     expect(await discover()).toEqual([at('10.1.0.1'), at('10.1.0.2')]);
   });
 
@@ -536,10 +537,10 @@ describe('kubernetesApi() and the certificate of the server', () => {
     const { caFile } = server.options;
     const renewed = await readFile(caFile);
     await writeFile(caFile, `${new Authority('an old one').cert}${new Authority('an older one').cert}`);
-    const { discover } = start({}, clock);
+    const { discover } = start({ timeoutMs: 60_000 }, clock);
     await expect(discover()).rejects.toThrow('its certificate is refused');
     await writeFile(caFile, renewed);
-    await passUntil(clock, () => server.openWatches === 1, 5_000);
+    await passUntil(clock, () => server.openWatches === 1, 500);
     expect(await discover()).toEqual([]);
   });
 
@@ -595,7 +596,7 @@ describe('kubernetesApi() and time', () => {
   it('answers with what it knew while the API is away, then says that it does not know, and tells when it does', async () => {
     server.put(SLICES, slice('app-1', 'app', ['10.1.0.1']));
     const clock = new ManualClock();
-    const { strategy, context, discover } = await watching({ staleAfterMs: 10_000 }, clock);
+    const { strategy, context, discover } = await watching({ staleAfterMs: 600_000 }, clock);
     await clock.advance(100_000);
     expect(await discover()).toEqual([at('10.1.0.1')]);
     await server.watched();
@@ -604,9 +605,9 @@ describe('kubernetesApi() and time', () => {
     server.reset();
     await passUntil(clock, () => context.logged.some((line) => line.includes('503')));
     expect(await discover()).toEqual([at('10.1.0.1')]);
-    expect(strategy.explain?.()).toMatch(/^The answer is \d s old: of the Kubernetes API at .* 503 /);
-    await clock.advance(10_000);
-    await expect(discover()).rejects.toThrow(/in namespace 'shop' has not been known for 1\d s\. /);
+    expect(strategy.explain?.()).toMatch(/^The answer is \d+ s old: of the Kubernetes API at .* 503 /);
+    await clock.advance(600_000);
+    await expect(discover()).rejects.toThrow(/in namespace 'shop' has not been known for 6\d\d s\. /);
 
     server.fault = () => undefined;
     server.put(SLICES, slice('app-2', 'app', ['10.1.0.2']));
