@@ -382,6 +382,13 @@ export const houseRules = [
         account.automountServiceAccountToken === (role !== undefined),
         'a token without a role, or a role without a token',
       );
+      for (const workload of replicas(objects)) {
+        const isAsked = variable(workload, 'CLUSTER_KUBERNETES_API')?.value === 'true';
+        expect(
+          isAsked === (role !== undefined),
+          `${nameOf(workload)} asks the API without a role, or has one for nothing`,
+        );
+      }
       if (role === undefined) return;
       const rules = JSON.stringify(role.rules);
       const wanted = [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] }];
@@ -396,6 +403,12 @@ export const houseRules = [
       expect(reachable.includes(443) && reachable.includes(6443), 'the policy keeps replicas from the API');
     }),
     mistakes: {
+      'one that asks the other way': (objects) => {
+        const { env } = containerOf(replicas(objects)[0]);
+        const at = env.findIndex(({ name }) => name === 'CLUSTER_KUBERNETES_API');
+        if (at < 0) env.push({ name: 'CLUSTER_KUBERNETES_API', value: 'true' });
+        else env.splice(at, 1);
+      },
       'a token for nothing': (objects) => {
         const account = named(objects, 'ServiceAccount', APP);
         account.automountServiceAccountToken = !account.automountServiceAccountToken;

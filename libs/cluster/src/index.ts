@@ -31,12 +31,13 @@ export {
   type ClusterTransportEvents,
 } from './microservice/cluster-transport.js';
 
-export { dns, file, kubernetesDns, local, multicast, staticPeers } from 'rookery/discovery';
+export { dns, file, kubernetesApi, kubernetesDns, local, multicast, staticPeers } from 'rookery/discovery';
 export type {
   DiscoveryContext,
   DiscoverySelf,
   DiscoveryStrategy,
   DnsOptions,
+  KubernetesApiOptions,
   KubernetesDnsOptions,
   LocalOptions,
   PeerAddress,

@@ -3,7 +3,8 @@
 /**
  * What went wrong.
  * - `DISCOVERY_INVALID_OPTIONS`: options that cannot work; thrown by the factory, see {@link DiscoveryOptionsError}.
- * - `DISCOVERY_LOOKUP_FAILED`: the name servers gave no usable answer, so who is there is unknown.
+ * - `DISCOVERY_LOOKUP_FAILED`: the name servers, or the API of Kubernetes, gave no usable answer, so who is there is
+ *   unknown.
  * - `DISCOVERY_DIRECTORY_UNSAFE`: the directory of `local()` could be written by somebody else.
  * - `DISCOVERY_DIRECTORY_UNUSABLE`: the directory of `local()` cannot be made, read or written.
  * - `DISCOVERY_NOT_STARTED`: a strategy was asked before it was started.

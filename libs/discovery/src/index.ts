@@ -36,6 +36,14 @@ export {
 } from './strategies/dns-options.js';
 export { file } from './strategies/file.js';
 export { DEFAULT_FILE_OPTIONS, type FileOptions } from './strategies/file-options.js';
+export { kubernetesApi } from './strategies/kubernetes-api.js';
+export {
+  DEFAULT_KUBERNETES_API_OPTIONS,
+  type KubernetesApiBaseOptions,
+  type KubernetesApiOptions,
+  type KubernetesApiPodOptions,
+  type KubernetesApiServiceOptions,
+} from './strategies/kubernetes-api-options.js';
 export {
   DEFAULT_KUBERNETES_DNS_OPTIONS,
   kubernetesDns,

@@ -1,6 +1,6 @@
 /** Turns the configuration into the options of the cluster. */
 import type { ClusterModule } from 'rookery';
-import { dns, kubernetesDns, staticPeers } from 'rookery/discovery';
+import { dns, kubernetesApi, kubernetesDns, staticPeers } from 'rookery/discovery';
 import type { ReplicaConfig } from './replica-config.js';
 
 type ClusterOptions = Parameters<typeof ClusterModule.forRoot>[0];
@@ -14,8 +14,9 @@ export function clusterOptions({ cluster, http }: ReplicaConfig): ClusterOptions
     case 'dns':
       return { ...options, discovery: dns({ hostname: discovery.hostname, port: discovery.port }) };
     case 'kubernetes': {
-      const { services: service, namespace, port } = discovery;
-      return { ...options, discovery: kubernetesDns({ service, namespace, port }) };
+      const { services: service, namespace, port, isByApi } = discovery;
+      const find = isByApi ? kubernetesApi : kubernetesDns;
+      return { ...options, discovery: find({ service, namespace, port }) };
     }
     case 'peers':
       return { ...options, discovery: staticPeers(discovery.peers) };

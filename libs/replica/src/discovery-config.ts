@@ -10,6 +10,8 @@ export type Discovery =
       /** Undefined: that of the pod's service account. */
       readonly namespace: string | undefined;
       readonly port: number;
+      /** Whether to watch the API of Kubernetes, instead of asking its DNS. */
+      readonly isByApi: boolean;
     }
   | { readonly kind: 'peers'; readonly peers: readonly { readonly host: string; readonly port: number }[] };
 
@@ -35,8 +37,14 @@ export function readDiscovery(text: (name: string) => string | undefined, port: 
     if (services === undefined) problems.push('CLUSTER_KUBERNETES_NAMESPACE needs CLUSTER_KUBERNETES_SERVICE');
     if (!LABEL.test(namespace)) problems.push(`CLUSTER_KUBERNETES_NAMESPACE must be a namespace, not "${namespace}"`);
   }
+  const api = text('CLUSTER_KUBERNETES_API');
+  if (api !== undefined) {
+    if (services === undefined) problems.push('CLUSTER_KUBERNETES_API needs CLUSTER_KUBERNETES_SERVICE');
+    if (!['true', 'false'].includes(api)) problems.push(`CLUSTER_KUBERNETES_API must be true or false, not "${api}"`);
+  }
   if (services !== undefined) {
-    return { kind: 'kubernetes', services: readServices(services, problems), namespace, port };
+    const isByApi = api === 'true';
+    return { kind: 'kubernetes', services: readServices(services, problems), namespace, port, isByApi };
   }
   if (hostname !== undefined) return { kind: 'dns', hostname, port };
   if (peers === undefined) return { kind: 'local' };

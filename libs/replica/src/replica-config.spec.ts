@@ -158,7 +158,14 @@ describe('readReplicaConfig', () => {
       services: ['landing-mesh', 'api-mesh'],
       namespace: 'shop',
       port: 5000,
+      isByApi: false,
     });
+    const byApi = {
+      CLUSTER_KUBERNETES_SERVICE: 'a',
+      CLUSTER_KUBERNETES_API: 'true',
+      CLUSTER_COOKIE: 'a long enough secret',
+    };
+    expect(read(byApi).cluster.discovery).toMatchObject({ isByApi: true });
     expect(
       clusterOptions(
         read({
@@ -192,6 +199,10 @@ describe('readReplicaConfig', () => {
     expect(problemsOf({ ...cookie, CLUSTER_KUBERNETES_NAMESPACE: 'Shop' })).toEqual([
       expect.stringContaining('needs CLUSTER_KUBERNETES_SERVICE'),
       expect.stringContaining('must be a namespace'),
+    ]);
+    expect(problemsOf({ ...cookie, CLUSTER_KUBERNETES_API: 'yes' })).toEqual([
+      expect.stringContaining('needs CLUSTER_KUBERNETES_SERVICE'),
+      expect.stringContaining('must be true or false'),
     ]);
   });
 });

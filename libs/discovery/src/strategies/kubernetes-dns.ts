@@ -1,20 +1,17 @@
 /** Peers behind a headless service of Kubernetes, by the cluster's DNS. */
-import { readFileSync } from 'node:fs';
 import type { DiscoveryStrategy } from '../discovery-strategy.js';
 import { DiscoveryOptionsError } from '../errors.js';
 import {
   checkOptions,
   dnsNameRule,
-  expected,
   oneOrMoreRule,
   optionalRule,
-  type OptionRule,
   type OptionRules,
   pollIntervalRule,
-  portRule,
 } from '../option-check.js';
 import { dnsStrategy } from './dns.js';
 import { DEFAULT_DNS_OPTIONS, resolveDnsOptions, serversRule } from './dns-options.js';
+import { labelRule, NAMESPACE_FILE, pathRule, portOrNameRule, resolveNamespace } from './kubernetes-names.js';
 
 /** Options of {@link kubernetesDns}. */
 export interface KubernetesDnsOptions {
@@ -41,7 +38,7 @@ export interface KubernetesDnsOptions {
 export const DEFAULT_KUBERNETES_DNS_OPTIONS = {
   pollIntervalMs: DEFAULT_DNS_OPTIONS.pollIntervalMs,
   clusterDomain: 'cluster.local',
-  namespaceFile: '/var/run/secrets/kubernetes.io/serviceaccount/namespace',
+  namespaceFile: NAMESPACE_FILE,
 } as const;
 
 /**
@@ -95,49 +92,12 @@ export function kubernetesDns(options: KubernetesDnsOptions): DiscoveryStrategy 
   return dnsStrategy('kubernetes-dns', resolved, advice);
 }
 
-/** What Kubernetes accepts as the name of a service or a namespace. */
-const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** And as the name of a port: 15 characters at most, of which one at least is a letter. */
-const PORT_NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*$/;
-
-const labelRule: OptionRule = (value) =>
-  typeof value === 'string' && LABEL.test(value)
-    ? undefined
-    : expected('a bare name (lower-case letters, digits, hyphens; 63 at most)', value);
-
 const RULES: OptionRules<KubernetesDnsOptions> = {
   service: oneOrMoreRule(labelRule, 16),
   namespace: optionalRule(labelRule),
-  port: (value) => {
-    const valid = typeof value === 'string' ? PORT_NAME.test(value) : portRule(value) === undefined;
-    return valid ? undefined : expected('an integer from 1 to 65535, or the name of a port of the service', value);
-  },
+  port: portOrNameRule,
   pollIntervalMs: optionalRule(pollIntervalRule),
   clusterDomain: optionalRule(dnsNameRule),
   servers: optionalRule(serversRule),
-  namespaceFile: optionalRule((value) =>
-    typeof value === 'string' && value !== '' ? undefined : expected('a path', value),
-  ),
+  namespaceFile: optionalRule(pathRule),
 };
-
-interface NamespaceAnswer {
-  readonly namespace?: string;
-  readonly problem?: string;
-  readonly cause?: unknown;
-}
-
-/** Read once, when the strategy is made: a pod never changes its namespace, and a mistake shows before anything starts. */
-function resolveNamespace(options: Partial<KubernetesDnsOptions> | undefined): NamespaceAnswer {
-  if (options?.namespace !== undefined) return { namespace: options.namespace };
-  const file = options?.namespaceFile ?? DEFAULT_KUBERNETES_DNS_OPTIONS.namespaceFile;
-  const remedy = 'give namespace, or run in a pod that mounts its service account (automountServiceAccountToken)';
-  try {
-    const namespace = readFileSync(String(file), 'utf8').trim();
-    const problem = labelRule(namespace);
-    if (problem === undefined) return { namespace };
-    return { problem: `namespace is not given, and what ${file} holds ${problem}; ${remedy}` };
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    return { problem: `namespace is not given, and ${file} cannot be read (${code}); ${remedy}`, cause };
-  }
-}
