@@ -5,9 +5,12 @@ import {
   type DiscoveryStrategy,
   dns,
   type DnsOptions,
+  file,
+  kubernetesApi,
   kubernetesDns,
   type KubernetesDnsOptions,
   local,
+  multicast,
   type PeerAddress,
   staticPeers,
 } from 'rookery/discovery';
@@ -26,10 +29,13 @@ or by flags, of which those of discovery may be given several times and together
   --dns NAME                A and AAAA records of a name (with --port)
   --srv NAME                SRV records of a service
   --kubernetes-dns SERVICE  the pods of a headless service, by DNS (with --port, a number or a name)
+  --kubernetes-api SERVICE  the same by the API of Kubernetes
   --peers HOST:PORT,...     a fixed list
+  --file PATH               a file that lists them (with --port for entries that name none)
+  --multicast               nodes of the local network that run now
   --local                   processes of this user on this machine; the default
   --port PORT               where nodes listen for the mesh; default: 4370
-  --namespace NAME          of --kubernetes-dns; default: that of the pod
+  --namespace NAME          of --kubernetes-dns and --kubernetes-api; default: that of the pod
   --server IP[:PORT]        a name server to ask instead of those of the machine
   --cluster NAME            default: default
   --cookie-env NAME         the environment variable that holds the cookie; default: CLUSTER_COOKIE
@@ -48,7 +54,10 @@ const FLAGS = {
   dns: { type: 'string', multiple: true },
   srv: { type: 'string', multiple: true },
   'kubernetes-dns': { type: 'string', multiple: true },
+  'kubernetes-api': { type: 'string', multiple: true },
   peers: { type: 'string', multiple: true },
+  file: { type: 'string', multiple: true },
+  multicast: { type: 'boolean' },
   local: { type: 'boolean' },
   port: { type: 'string' },
   namespace: { type: 'string' },
@@ -126,8 +135,8 @@ export function readDoctorArguments(args: readonly string[]): DoctorArguments {
     return undefined;
   };
 
-  const file = text('config');
-  if (file !== undefined) {
+  const config = text('config');
+  if (config !== undefined) {
     for (const name of DESCRIBING) {
       if (values[name] !== undefined) problems.push(`--${name} and --config exclude each other: the module says it`);
     }
@@ -152,13 +161,20 @@ export function readDoctorArguments(args: readonly string[]): DoctorArguments {
     const options: KubernetesDnsOptions = {
       ...common,
       service: kubernetes,
-      port: /^\d+$/u.test(port) ? Number(port) : port,
+      port: isNumber(port) ? Number(port) : port,
       namespace: text('namespace'),
     };
     strategies.push(() => kubernetesDns(options));
   }
   const peers = texts('peers').flatMap((list) => list.split(',').map((peer) => readPeer(peer.trim(), problems)));
   if (peers.length > 0) strategies.push(() => staticPeers(peers.flatMap((peer) => peer ?? [])));
+  const byApi = texts('kubernetes-api');
+  if (byApi.length > 0) {
+    const options = { service: byApi, port: isNumber(port) ? Number(port) : port };
+    strategies.push(() => kubernetesApi({ ...options, namespace: text('namespace') }));
+  }
+  for (const path of texts('file')) strategies.push(() => file({ path, port: Number(port) }));
+  if (values.multicast === true) strategies.push(() => multicast());
   if (values.local === true) strategies.push(() => local());
 
   const discovery: DiscoveryStrategy[] = [];
@@ -169,20 +185,24 @@ export function readDoctorArguments(args: readonly string[]): DoctorArguments {
       problems.push(error instanceof DiscoveryError ? error.message : describeError(error));
     }
   }
-  const isNamedPort = kubernetes.length > 0 && !/^\d+$/u.test(port);
+  const isNamedPort = kubernetes.length + byApi.length > 0 && !isNumber(port);
   const listenPort = number('listen-port') ?? (isNamedPort ? undefined : number('port'));
   const isHelp = values.help === true;
   if (problems.length > 0 && !isHelp) throw new UsageError(problems);
   return {
     isHelp,
     isJson: values.json === true,
-    module: file === undefined ? undefined : { file, name: text('export') ?? 'default' },
+    module: config === undefined ? undefined : { file: config, name: text('export') ?? 'default' },
     cluster: text('cluster'),
     cookieVariable: text('cookie-env'),
     cookieFile: text('cookie-file'),
     listenPort,
     discovery,
   };
+}
+
+function isNumber(text: string): boolean {
+  return /^\d+$/u.test(text);
 }
 
 function readPeer(text: string, problems: string[]): PeerAddress | undefined {
