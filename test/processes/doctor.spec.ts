@@ -17,7 +17,7 @@ it('the doctor takes the options of an application from its module', async () =>
   const file = join(mkdtempSync(join(tmpdir(), 'rookery-doctor-')), 'options.mjs');
   writeFileSync(
     file,
-    `export const options = async () => ({ cluster: 'from-module', cookie: ${JSON.stringify(COOKIE)},
+    `export const options = async () => ({ cluster: 'from-module', drainDelayMs: 5000, isGlobal: true, cookie: ${JSON.stringify(COOKIE)},
     discovery: { name: 'own', discover: async () => [] } });`,
   );
   const { code, stdout } = await run(['doctor', '--config', file, '--export', 'options', '--json']);
@@ -28,6 +28,18 @@ it('the doctor takes the options of an application from its module', async () =>
     strategies: [{ name: 'own', state: 'answered', addresses: [] }],
     discovery: [],
   });
+});
+
+it('the doctor says so where it is given the module instead of its options, or nothing', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rookery-doctor-'));
+  const file = join(folder, 'app.mjs');
+  writeFileSync(file, 'export const cluster = { module: class {}, providers: [] };');
+  const asModule = await run(['doctor', '--config', file, '--export', 'cluster']);
+  const missing = await run(['doctor', '--config', file]);
+  rmSync(folder, { recursive: true });
+  expect([asModule.code, missing.code]).toEqual([2, 2]);
+  expect(asModule.stderr).toContain('is a module of Nest: export the options that it is made with');
+  expect(missing.stderr).toContain('exports no default; it exports cluster. See --export.');
 });
 
 it('the doctor refuses a command line that cannot work, with all problems and what was meant', async () => {

@@ -65,7 +65,13 @@ async function exported(file: string, name: string): Promise<MeshOptions> {
       `${file} exports no ${name}; it exports ${Object.keys(module).join(', ') || 'nothing'}. See --export.`,
     );
   }
-  return (await (typeof value === 'function' ? (value as () => unknown)() : value)) as MeshOptions;
+  const options = (await (typeof value === 'function' ? (value as () => unknown)() : value)) as Record<string, unknown>;
+  if (typeof options === 'object' && options !== null && 'module' in options) {
+    throw new Error(`${name} of ${file} is a module of Nest: export the options that it is made with.`);
+  }
+  // What a module of Nest can be told besides, and a node cannot.
+  const { drainDelayMs: _drainDelayMs, isGlobal: _isGlobal, ...rest } = options;
+  return rest;
 }
 
 async function cookieOf({ cookieVariable, cookieFile }: DoctorArguments): Promise<string | undefined> {
