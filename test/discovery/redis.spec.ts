@@ -129,7 +129,7 @@ describe('redis()', () => {
     await announce(one);
     await client.set(lease('d'.repeat(16)), (await client.get(lease(one.context.self.incarnation)))!);
     expect(await ask(one)).toEqual([addressOf(one)]);
-    expect(one.strategy.explain?.()).toMatch(/^4 entries beside .* are not signed with the cookie of this node/);
+    expect(one.strategy.explain?.()).toMatch(/^Entries beside .* \(4\) are not signed with the cookie of this node/);
   });
 
   it('explains an empty answer', async () => {

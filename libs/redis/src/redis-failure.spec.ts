@@ -12,6 +12,7 @@ it.each([
   ['connect ECONNREFUSED 127.0.0.1:6379', 'ECONNREFUSED', 'nobody listens there'],
   ['getaddrinfo ENOTFOUND cache', 'ENOTFOUND', 'its name cannot be resolved'],
   ['connect ETIMEDOUT', 'ETIMEDOUT', 'it cannot be reached'],
+  ["Stream isn't writeable and enableOfflineQueue options is false", undefined, 'look whether Redis listens there'],
   ['something else', undefined, 'something else'],
 ])('describes %s', (message, code, text) => {
   expect(describeRedisFailure(Object.assign(new Error(message), { code }))).toContain(text);

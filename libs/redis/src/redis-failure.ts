@@ -17,6 +17,9 @@ export function describeRedisFailure(error: unknown): string {
     return `it is a Redis Cluster (${text}): give a Cluster of ioredis as client`;
   }
   if (text.startsWith('WRONGTYPE')) return `somebody else uses a key of that name (${text}): choose another prefix`;
+  if (text.startsWith("Stream isn't writeable")) {
+    return 'no connection to it stands (yet): look whether Redis listens there, and whether the client is connected';
+  }
   switch (code) {
     case 'ECONNREFUSED':
       return 'nobody listens there (ECONNREFUSED): start it, or correct the address';

@@ -265,7 +265,7 @@ function explain(
   if (isCut) sentences.push(`More than ${MAX_NODES} nodes are in ${index}; the others are left out.`);
   if (forged > 0) {
     sentences.push(
-      `${forged} entries beside ${index} are not signed with the cookie of this node: give every node the same cookie.`,
+      `Entries beside ${index} (${forged}) are not signed with the cookie of this node: give every node the same cookie.`,
     );
   }
   if (listed === 0) {

@@ -60,9 +60,9 @@ describe('parsePeersFile', () => {
 
   it('names every problem of a hosts file with its line', () => {
     expect(problemsOf('10.0.3.7 a\napp-1\n0.0.0.0 b\n{', 'hosts', 4370)).toEqual([
-      'line 2: app-1 is no IP address',
+      'line 2: app-1 is no IP address, with which a line begins, without a port',
       expect.stringMatching(/^line 3: host must .* is for listening only$/),
-      'line 4: { is no IP address',
+      'line 4: { is no IP address, with which a line begins, without a port',
     ]);
     expect(problemsOf('10.0.3.7 a')).toEqual(['a hosts file names no port: give file() the option port']);
   });

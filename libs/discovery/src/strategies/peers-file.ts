@@ -90,7 +90,10 @@ function ofHosts(text: string, port: number | undefined): Entries {
   for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
     const [address] = line.replace(/#.*/, '').trim().split(/\s+/);
     if (address === undefined || address === '') continue;
-    const found = isIP(address) === 0 ? [`${printable(address, 64)} is no IP address`] : problemsOf(address, port);
+    const found =
+      isIP(address) === 0
+        ? [`${printable(address, 64)} is no IP address, with which a line begins, without a port`]
+        : problemsOf(address, port);
     if (found.length === 0) peers.push({ host: address, port });
     else problems.push(`line ${index + 1}: ${found.join(', ')}`);
   }

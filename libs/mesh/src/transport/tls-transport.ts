@@ -199,7 +199,7 @@ export class TlsTransport implements Transport {
     this.logger.warn(
       // What to look for first: the words of OpenSSL come from the search for a certificate, which is none of ours.
       `Refused a connection from ${from} that did not authenticate: a node with another cookie, a scanner, a probe on the ` +
-        `wrong port, or a peer that gave up while this process stood still (${printable(error.reason ?? error.message)}).`,
+        `wrong port, or a peer that ended or gave up while it connected (${printable(error.reason ?? error.message)}).`,
       { refused: this.failures },
     );
     this.loggedFailureAt = now;
