@@ -7,7 +7,9 @@ import { Dialer, type DialerOwner } from './dialer.js';
 const MANY = 48;
 
 /** Addresses of which none answers, by the ports that were dialled, in that order. */
-function dialerOfMany(given: { clock?: Clock; yieldsUntil?: () => number } = {}): {
+function dialerOfMany(
+  given: { clock?: Clock; yieldsUntil?: () => number; isStranger?: (port: number) => boolean } = {},
+): {
   dialer: Dialer;
   dialled: number[];
   failOldest: () => void;
@@ -30,7 +32,7 @@ function dialerOfMany(given: { clock?: Clock; yieldsUntil?: () => number } = {})
     suspectTimeoutMs: () => undefined,
     yieldsUntil: given.yieldsUntil ?? ((): number => 0),
     wants: () => true,
-    isStranger: () => false,
+    isStranger: ({ address }) => given.isStranger?.(address.port) === true,
     isObsolete: () => false,
     onConnection: () => undefined,
     onDialFailed: () => undefined,
@@ -68,5 +70,18 @@ describe('a dialer', () => {
     dialer.reconcile();
     for (let i = 0; i < 2 * MANY - 16; i++) failOldest();
     for (const round of [dialled.slice(0, MANY), dialled.slice(MANY)]) expect(new Set(round).size).toBe(MANY);
+  });
+
+  it('keeps room for members, who go first, where all others never answer', () => {
+    const members = new Set<number>();
+    const { dialer, dialled, failOldest } = dialerOfMany({ isStranger: (port) => !members.has(port) });
+    dialer.reconcile();
+    expect(dialled).toHaveLength(12);
+    members.add(MANY);
+    dialer.reconcile();
+    expect(dialled.slice(12)).toEqual([MANY]);
+    members.add(MANY - 1);
+    failOldest();
+    expect(dialled.slice(13)).toEqual([MANY - 1, 13]);
   });
 });

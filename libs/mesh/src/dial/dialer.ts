@@ -50,6 +50,8 @@ const REJECTIONS: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['unauthentica
 const UNPROVEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['reset', 'silent']);
 
 const MAX_DIALS_IN_FLIGHT = 16;
+/** The rest is for members: addresses that take their time, and may be anybody's, must not keep a link that broke from coming back. */
+const MAX_STRANGERS_IN_FLIGHT = 12;
 /** More addresses than a mesh may have members, by far. */
 const MAX_TARGETS = 4_096;
 
@@ -101,6 +103,7 @@ export interface DialerOwner {
 export class Dialer {
   private readonly targets = new Map<string, DialTarget>();
   private inFlight = 0;
+  private strangersInFlight = 0;
   private timer: Timer | undefined;
   private isClosed = false;
   private readonly cancels = new Set<{ cancel(): void }>();
@@ -150,8 +153,10 @@ export class Dialer {
     }
     // Who waited longest goes first: many that never answer would otherwise take every slot again, and the rest none.
     due.sort((one, other) => one.notBefore - other.notBefore);
-    for (const target of due) {
+    const strangers = new Set(due.filter((target) => this.owner.isStranger(target)));
+    for (const target of [...due.filter((one) => !strangers.has(one)), ...strangers]) {
       if (this.inFlight >= MAX_DIALS_IN_FLIGHT) break;
+      if (strangers.has(target) && this.strangersInFlight >= MAX_STRANGERS_IN_FLIGHT) break;
       // Another address of the same peer may be under way by now.
       if (this.owner.wants(target)) this.dial(target);
     }
@@ -206,12 +211,15 @@ export class Dialer {
     this.owner.onDialling(target);
     // What was proven stays so while it is tried again.
     if (!PROVEN_EMPTY.has(target.outcome)) target.outcome = 'dialling';
+    const isStranger = this.owner.isStranger(target);
     this.inFlight++;
+    if (isStranger) this.strangersInFlight++;
     let handle: { cancel(): void } | undefined;
     const settle = (): void => {
       if (handle !== undefined) this.cancels.delete(handle);
       target.isDialling = false;
       this.inFlight--;
+      if (isStranger) this.strangersInFlight--;
     };
     const fail = (kind: DialFailureKind, message: string): void => {
       settle();
@@ -231,6 +239,7 @@ export class Dialer {
           this.reconcile();
         },
         this.owner.suspectTimeoutMs(target),
+        !isStranger,
       );
     } catch (error) {
       // An address that cannot even be tried is one that cannot be reached, and no reason to stop.
