@@ -12,7 +12,7 @@ function dialerOfMany(
 ): {
   dialer: Dialer;
   dialled: number[];
-  failOldest: () => void;
+  failOldest: (kind?: DialFailure['kind']) => void;
 } {
   let now = 1;
   const clock: Clock = given.clock ?? { ...systemClock, now: () => now++, after: () => ({ cancel: () => undefined }) };
@@ -41,7 +41,7 @@ function dialerOfMany(
   const random: Random = { next: () => 0, bytes: (length) => Buffer.alloc(length) };
   const dialer = new Dialer(transport, clock, random, owner);
   for (let port = 1; port <= MANY; port++) dialer.target({ host: '10.0.0.1', port });
-  return { dialer, dialled, failOldest: () => pending.shift()!({ kind: 'timeout', message: 'no answer' }) };
+  return { dialer, dialled, failOldest: (kind = 'timeout') => pending.shift()!({ kind, message: 'no answer' }) };
 }
 
 describe('a dialer', () => {
@@ -84,4 +84,19 @@ describe('a dialer', () => {
     failOldest();
     expect(dialled.slice(13)).toEqual([MANY - 1, 13]);
   });
+
+  it.each(['reset', 'silent'] as const)(
+    'takes an address whose member was %s for a minute for that of a stranger',
+    (kind) => {
+      const clock = new ManualClock();
+      const { dialer, dialled, failOldest } = dialerOfMany({ clock });
+      dialer.reconcile();
+      for (let i = 0; i < 21 * MANY; i++) failOldest(kind);
+      expect(dialled).toHaveLength(21 * MANY);
+      clock.advanceNow(4_999);
+      expect(dialled).toHaveLength(21 * MANY);
+      clock.advanceNow(1);
+      expect(dialled).toHaveLength(21 * MANY + 16);
+    },
+  );
 });

@@ -49,6 +49,9 @@ const REJECTIONS: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['unauthentica
 /** Outcomes of a connection that was taken and led to nothing: where nobody of ours ever was, it may be somebody else's. */
 const UNPROVEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['reset', 'silent']);
 
+/** So often a member that is expected there may do the same: about a minute. Then its address may be somebody else's by now. */
+const MAX_UNPROVEN_BY_MEMBER = 20;
+
 const MAX_DIALS_IN_FLIGHT = 16;
 /** The rest is for members: addresses that take their time, and may be anybody's, must not keep a link that broke from coming back. */
 const MAX_STRANGERS_IN_FLIGHT = 12;
@@ -187,7 +190,8 @@ export class Dialer {
 
   private limitsOf(target: DialTarget): BackoffLimits {
     if (REJECTIONS.has(target.outcome)) return RETRY_REJECTED;
-    if (UNPROVEN.has(target.outcome) && this.owner.isStranger(target)) return RETRY_STRANGER;
+    const isForeign = this.owner.isStranger(target) || target.attempts > MAX_UNPROVEN_BY_MEMBER;
+    if (UNPROVEN.has(target.outcome) && isForeign) return RETRY_STRANGER;
     if (target.outcome === 'reset') return RETRY_RESET;
     return this.owner.suspectTimeoutMs(target) === undefined ? RETRY : RETRY_SUSPECT;
   }
