@@ -8,7 +8,12 @@ const MANY = 48;
 
 /** Addresses of which none answers, by the ports that were dialled, in that order. */
 function dialerOfMany(
-  given: { clock?: Clock; yieldsUntil?: () => number; isStranger?: (port: number) => boolean } = {},
+  given: {
+    clock?: Clock;
+    yieldsUntil?: () => number;
+    isStranger?: (port: number) => boolean;
+    isObsolete?: (port: number) => boolean;
+  } = {},
 ): {
   dialer: Dialer;
   dialled: number[];
@@ -33,7 +38,7 @@ function dialerOfMany(
     yieldsUntil: given.yieldsUntil ?? ((): number => 0),
     wants: () => true,
     isStranger: ({ address }) => given.isStranger?.(address.port) === true,
-    isObsolete: () => false,
+    isObsolete: ({ address }) => given.isObsolete?.(address.port) === true,
     onConnection: () => undefined,
     onDialFailed: () => undefined,
   };
@@ -99,4 +104,29 @@ describe('a dialer', () => {
       expect(dialled).toHaveLength(21 * MANY + 16);
     },
   );
+
+  it('spares an address that comes and goes, although there are too many to keep it meanwhile', () => {
+    const clock = new ManualClock();
+    const gone = new Set<number>();
+    const { dialer, dialled, failOldest } = dialerOfMany({ clock, isObsolete: (port) => gone.has(port) });
+    const all = 2_100;
+    for (let port = MANY + 1; port <= all; port++) dialer.target({ host: '10.0.0.1', port });
+    const dialsOfTheFirst = (): number => {
+      for (let i = 0; i < all; i++) {
+        failOldest();
+        clock.advanceNow(1);
+      }
+      return dialled.filter((port) => port === 1).length;
+    };
+    dialer.reconcile();
+    failOldest('foreign');
+    gone.add(1);
+    dialer.reconcile();
+    expect([...dialer].some(({ address }) => address.port === 1)).toBe(false);
+    gone.delete(1);
+    dialer.target({ host: '10.0.0.1', port: 1 });
+    expect(dialsOfTheFirst()).toBe(1);
+    clock.advanceNow(5_000);
+    expect(dialsOfTheFirst()).toBeGreaterThan(1);
+  });
 });

@@ -110,6 +110,8 @@ export class Dialer {
   private timer: Timer | undefined;
   private isClosed = false;
   private readonly cancels = new Set<{ cancel(): void }>();
+  /** What targets that had to make room were told to wait until, the oldest first. */
+  private readonly spared = new Map<string, number>();
 
   constructor(
     private readonly transport: Transport,
@@ -128,6 +130,8 @@ export class Dialer {
     if (target === undefined) {
       if (this.targets.size >= MAX_TARGETS) return undefined;
       target = new DialTarget(address, this.clock.now());
+      target.notBefore = this.spared.get(key) ?? 0;
+      this.spared.delete(key);
       this.targets.set(key, target);
     }
     return target;
@@ -146,7 +150,7 @@ export class Dialer {
       if (target.isDialling) continue;
       if (this.owner.isObsolete(target)) {
         // One that is listed again soon is no new one: what it was told to wait still holds.
-        if (target.notBefore <= now || this.targets.size > MAX_TARGETS / 2) this.targets.delete(target.key);
+        if (target.notBefore <= now || this.targets.size > MAX_TARGETS / 2) this.forget(target, now);
         continue;
       }
       if (!this.owner.wants(target)) continue;
@@ -165,6 +169,13 @@ export class Dialer {
     }
     // When all slots are taken, the end of any dial reconciles again.
     if (nextAt < Number.POSITIVE_INFINITY) this.timer = this.clock.after(nextAt - now, () => this.reconcile());
+  }
+
+  private forget({ key, notBefore }: DialTarget, now: number): void {
+    this.targets.delete(key);
+    if (notBefore <= now) return;
+    if (this.spared.size >= MAX_TARGETS) this.spared.delete(this.spared.keys().next().value!);
+    this.spared.set(key, notBefore);
   }
 
   /** The link that came of a dial is bound. */
