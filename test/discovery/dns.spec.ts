@@ -155,6 +155,42 @@ describe('dns() with search domains', () => {
   });
 });
 
+describe('dns() in a search domain that answers to everything', () => {
+  const name = 'app.shop';
+  const searchDomains = ['test'];
+
+  async function started() {
+    const context = strategyContext();
+    const strategy = dns({ hostname: name, port: 4370, servers: [server.address], searchDomains });
+    await strategy.start?.(context);
+    server.answer('A', name, ['10.0.0.1']).answer('A', `${name}.test`, ['10.9.9.9']);
+    expect(await strategy.discover(patience())).toEqual([at('10.0.0.1')]);
+    expect(strategy.explain?.()).toBeUndefined();
+    return { strategy, logged: context.logged };
+  }
+
+  it.each(['SERVFAIL', 'REFUSED'] as const)(
+    'does not know who is there while the name itself gets %s',
+    async (failure) => {
+      const { strategy } = await started();
+      server.answer('A', name, failure).answer('AAAA', name, failure);
+      await expect(strategy.discover(patience())).rejects.toMatchObject({ code: 'DISCOVERY_LOOKUP_FAILED' });
+      server.answer('A', name, ['10.0.0.2']);
+      expect(await strategy.discover(patience())).toEqual([at('10.0.0.2')]);
+    },
+  );
+
+  it('says so when the name itself lists nobody any more', async () => {
+    const { strategy, logged } = await started();
+    server.answer('A', name, []);
+    for (let poll = 0; poll < 2; poll++) expect(await strategy.discover(patience())).toEqual([at('10.9.9.9')]);
+    expect(logged).toEqual([
+      expect.stringMatching(/^warn: DNS lists 'app\.shop' as 'app\.shop\.test' now, and as 'app\.shop' before/),
+    ]);
+    expect(strategy.explain?.()).toMatch(/'app\.shop' is listed as 'app\.shop\.test', by a search domain/);
+  });
+});
+
 describe('dns() and the time to live of records', () => {
   async function polled(
     ttlSeconds: number,

@@ -50,7 +50,11 @@ describe('a strategy', () => {
       rounds++;
       if (isMended) return Promise.resolve([{ host: '127.0.0.1', port }]);
       const bad = [{ host: 'a\nb', port: '5' }, { host: 'x', port: 70_000 }, { host: '', port: 1 }, null, 'a:1'];
-      return Promise.resolve([...bad, { host: '127.0.0.1', port }] as PeerAddress[]);
+      const loud = [
+        { host: 'a\u001b[2Jb', port: 1 },
+        { host: 'a\n  ok  all is well', port: 1 },
+      ];
+      return Promise.resolve([...bad, ...loud, { host: '127.0.0.1', port }] as PeerAddress[]);
     };
     const b = await startNode('b', [], { logger, discovery: strategy({ discover }) });
     expect(b.members().map(({ name }) => name)).toEqual(['a']);

@@ -38,10 +38,13 @@ export function formatFields(fields?: LogFields): string {
   return parts.length === 0 ? '' : ` (${parts.map(([key, value]) => `${key}=${value}`).join(', ')})`;
 }
 
-/** Cuts foreign text to `max` characters and escapes control characters, so that a peer cannot forge log lines. */
+/**
+ * Cuts foreign text to `max` characters and escapes control characters, and those that turn the direction of what follows, so
+ * that a peer cannot forge log lines.
+ */
 export function printable(text: string, max = 128): string {
   const cut = text.length > max ? `${text.slice(0, max)}...` : text;
   // eslint-disable-next-line no-control-regex -- control characters are what must not reach a log
-  const forbidden = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+  const forbidden = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
   return cut.replace(forbidden, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

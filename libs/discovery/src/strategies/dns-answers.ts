@@ -14,6 +14,8 @@ export class DnsAnswers {
   private readonly known = new Map<string, readonly PeerAddress[]>();
   /** Names under which nobody was listed at last, with the reason. */
   private readonly empty = new Map<string, string>();
+  /** Under which spelling of each name somebody was listed last. */
+  private readonly spellings = new Map<string, string>();
   /** What of the last answer is missing. */
   private missing = '';
 
@@ -39,14 +41,26 @@ export class DnsAnswers {
     for (const [name, answer] of answered) {
       this.known.set(name, answer.addresses);
       this.noteEmptiness(name, answer);
+      this.noteSpelling(name, answer);
     }
     this.notePartialFailure(failures, servers);
     return names.flatMap((name) => this.known.get(name) ?? []);
   }
 
+  /** Under which spelling of a name somebody was listed last. */
+  spellingOf(name: string): string | undefined {
+    return this.spellings.get(name);
+  }
+
   /** What is to be said about the last answer. */
   explain(): string | undefined {
     const texts = [...this.empty.values()];
+    for (const [name, spelling] of this.spellings) {
+      if (spelling !== name && !this.empty.has(name))
+        texts.push(
+          `'${name}' is listed as '${spelling}', by a search domain. If that is somebody else's, end the name with a dot.`,
+        );
+    }
     if (this.missing !== '') texts.push(`DNS answered in part: ${this.missing}.`);
     return texts.length === 0 ? undefined : texts.join(' ');
   }
@@ -63,6 +77,18 @@ export class DnsAnswers {
     const text = `DNS lists nobody under '${name}': ${why}. This node meets nobody there until that changes. ${this.advice}`;
     this.empty.set(name, text);
     if (!wasEmpty) this.logger.warn(text);
+  }
+
+  /** Domains may answer to everything: whoever is listed under another spelling all at once may be somebody else. */
+  private noteSpelling(name: string, { spelling }: LookupAnswer): void {
+    if (spelling === undefined) return;
+    const before = this.spellings.get(name);
+    this.spellings.set(name, spelling);
+    if (before === undefined || before === spelling) return;
+    this.logger.warn(
+      `DNS lists '${name}' as '${spelling}' now, and as '${before}' before: whoever is listed there is asked who it is. If ` +
+        'that is somebody else’s domain, end the name with a dot.',
+    );
   }
 
   private notePartialFailure(failures: readonly LookupFailure[], servers: readonly string[]): void {

@@ -25,6 +25,8 @@ export interface LookupAnswer {
   readonly ttlSeconds?: number | undefined;
   /** Whether the name does not exist at all (NXDOMAIN). */
   readonly isUnknownName?: boolean | undefined;
+  /** Under which spelling of the name the addresses are listed, where several were tried. */
+  readonly spelling?: string | undefined;
 }
 
 /** More targets than this in one SRV answer are not resolved: a cluster has tens of nodes, not thousands. */
@@ -48,16 +50,23 @@ export async function lookupAddresses(dns: DnsQuestions, name: string, port: num
   };
 }
 
-/** The answer for the first of several spellings of a name that somebody is behind; else all that is known of them. */
+/**
+ * The answer for the first of several spellings of a name that somebody is behind; else all that is known of them.
+ *
+ * @param usual the spelling under which somebody was listed last: while it gets no answer, another one says nothing, for
+ * a domain that answers to everything would put strangers in the place of peers
+ */
 export async function lookupFirst(
   names: readonly string[],
   lookup: (name: string) => Promise<LookupAnswer>,
+  usual?: string,
 ): Promise<LookupAnswer> {
   const answers: LookupAnswer[] = [];
   for (const name of names) {
     const answer = await lookup(name);
-    if (answer.addresses.length > 0) return answer;
+    if (answer.addresses.length > 0) return { ...answer, spelling: name };
     answers.push(answer);
+    if (name === usual && answer.failures.length > 0) break;
   }
   return {
     addresses: [],

@@ -18,7 +18,7 @@ const MIN_TTL_MS = 1_000;
  * - *Unknown.* A server that is silent, refuses or fails makes `discover` reject, and the peers found before stay. What
  *   one address family, one target or one of several names answered is used although another failed.
  * - *Search domains.* A name is asked for as it is written, and if nobody is listed there, with each search domain of the
- *   machine. A final dot switches that off (`app.shop.internal.`). The hosts file does not apply: for names in it use
+ *   machine; a spelling that had peers and gets no answer now is not replaced by another one. A final dot switches that off (`app.shop.internal.`). The hosts file does not apply: for names in it use
  *   {@link staticPeers}.
  * - *Time to live.* Nothing is cached here: every poll asks anew. Records that are good for less than the poll's interval are
  *   asked for again when their time is over. A time of 0 says "do not cache", which is how it is.
@@ -87,7 +87,7 @@ export function dnsStrategy(
         const found = await Promise.all(
           hostnames.map(async (name) => {
             const ask = (candidate: string): Promise<LookupAnswer> => lookup(questions, candidate);
-            return [name, await lookupFirst(candidateNames(name, domains), ask)] as const;
+            return [name, await lookupFirst(candidateNames(name, domains), ask, answers.spellingOf(name))] as const;
           }),
         );
         signal.throwIfAborted();

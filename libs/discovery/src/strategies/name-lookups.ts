@@ -21,12 +21,17 @@ export class NameLookups {
   readonly failures = new Map<string, string>();
   private readonly addresses = new Map<string, readonly string[]>();
   private readonly running = new Map<string, Promise<void>>();
+  /** Names that are to be asked for, each once however many polls wait for it: slower names than polls must not pile up. */
+  private readonly queue = new Set<string>();
+  private isFinishing = false;
   /** How often what is known changed. */
   private changes = 0;
 
+  /** @param isOtherKnown whether somebody is known without any name, who is not kept waiting either */
   constructor(
     private readonly names: readonly string[],
     private readonly resolve: ResolveName,
+    private readonly isOtherKnown = false,
   ) {}
 
   /** What is known of a name; empty until it was resolved once. */
@@ -35,13 +40,14 @@ export class NameLookups {
   }
 
   /**
-   * Asks for every name, and resolves when all are answered; after half a second it is enough that one is known. Those that
-   * take longer go on, and `onLate` is called when they are through, if anything is known by then that was not before.
+   * Asks for every name, and resolves when all are answered; after half a second it is enough that one is known, or somebody
+   * without a name. Those that take longer go on, and `onLate` is called when they are through, if anything is known by then that
+   * was not before.
    *
    * @throws the reason of `signal`, once that is aborted. What was begun cannot be stopped, and is not begun twice.
    */
   async refresh(signal: AbortSignal, clock: Clock, onLate: () => void): Promise<void> {
-    const left = new Set(this.names);
+    for (const name of this.names) if (!this.running.has(name)) this.queue.add(name);
     let isPatient = true;
     let wake = (): void => undefined;
     const onAbort = (): void => wake();
@@ -53,10 +59,10 @@ export class NameLookups {
     try {
       for (;;) {
         signal.throwIfAborted();
-        this.beginSome(left);
+        this.beginSome();
         if (this.running.size === 0) return;
-        if (!isPatient && this.addresses.size > 0) {
-          void this.finish(left, signal, onLate);
+        if (!isPatient && (this.isOtherKnown || this.addresses.size > 0)) {
+          void this.finish(signal, onLate);
           return;
         }
         const woken = new Promise<void>((resolve) => (wake = resolve));
@@ -68,21 +74,29 @@ export class NameLookups {
     }
   }
 
-  private async finish(left: Set<string>, signal: AbortSignal, onLate: () => void): Promise<void> {
+  /** Begins nothing more; what was begun cannot be stopped. */
+  stop(): void {
+    this.queue.clear();
+  }
+
+  private async finish(signal: AbortSignal, onLate: () => void): Promise<void> {
+    // One goes on for all polls.
+    if (this.isFinishing) return;
+    this.isFinishing = true;
     const { changes } = this;
     while (this.running.size > 0 && !signal.aborted) {
       await Promise.race(this.running.values());
-      this.beginSome(left);
+      this.beginSome();
     }
+    this.isFinishing = false;
     if (this.changes > changes) onLate();
   }
 
-  private beginSome(left: Set<string>): void {
-    for (const name of left) {
-      const isRunning = this.running.has(name);
-      if (!isRunning && this.running.size >= LOOKUPS_AT_ONCE) return;
-      left.delete(name);
-      if (!isRunning) this.running.set(name, this.run(name));
+  private beginSome(): void {
+    for (const name of this.queue) {
+      if (this.running.size >= LOOKUPS_AT_ONCE) return;
+      this.queue.delete(name);
+      if (!this.running.has(name)) this.running.set(name, this.run(name));
     }
   }
 

@@ -157,4 +157,38 @@ describe('staticPeers() with names', () => {
     abort.abort(reason);
     for (const poll of polls) await expect(poll).rejects.toBe(reason);
   });
+
+  it('lists an address that is written down after half a second, although no name was ever resolved', async () => {
+    const { strategy, clock, answer, changes } = named([...peers, ...at('10.0.0.7')]);
+    const discovered = strategy.discover(signal);
+    await clock.advance(500);
+    expect(await discovered).toEqual(at('10.0.0.7'));
+    for (const { host } of peers) answer(host, ['10.0.0.8']);
+    await settle();
+    expect(changes()).toBe(1);
+    expect(await strategy.discover(signal)).toEqual(at('10.0.0.7', '10.0.0.8'));
+  });
+
+  it('asks for a slow name once, however many polls have passed meanwhile', async () => {
+    const { strategy, clock, answer, asked } = named([...peers, ...at('10.0.0.7')]);
+    for (let poll = 0; poll < 50; poll++) {
+      const discovered = strategy.discover(signal);
+      await clock.advance(500);
+      await discovered;
+    }
+    for (const { host } of peers) answer(host, failure('EAI_AGAIN'));
+    await settle();
+    expect([asked.length, new Set(asked).size]).toEqual([3, 3]);
+  });
+
+  it('asks for no further names once it is withdrawn', async () => {
+    const { strategy, clock, answer, asked } = named([...peers, ...at('10.0.0.7')]);
+    const discovered = strategy.discover(signal);
+    await clock.advance(500);
+    await discovered;
+    await strategy.withdraw?.({} as never);
+    for (const { host } of peers) answer(host, ['10.0.0.8']);
+    await settle();
+    expect(asked).toEqual(['app-1', 'app-2']);
+  });
 });

@@ -44,7 +44,8 @@ export function staticPeersResolvedBy(resolve: ResolveName, peers: readonly Peer
   }
   if (problems.length > 0) throw new DiscoveryOptionsError('staticPeers()', problems);
   const listed = uniqueAddresses(peers);
-  const names = [...new Set(listed.map(({ host }) => host).filter((host) => isIP(host) === 0))];
+  const hosts = new Set(listed.map(({ host }) => host));
+  const names = [...hosts].filter((host) => isIP(host) === 0);
   if (names.length === 0) {
     const addresses = Object.freeze(listed);
     return {
@@ -55,7 +56,7 @@ export function staticPeersResolvedBy(resolve: ResolveName, peers: readonly Peer
       },
     };
   }
-  return new NamedPeers(listed, new NameLookups(names, resolve));
+  return new NamedPeers(listed, new NameLookups(names, resolve, names.length < hosts.size));
 }
 
 /** Peers of which some are named. */
@@ -75,6 +76,7 @@ class NamedPeers implements DiscoveryStrategy {
 
   withdraw(): Promise<void> {
     this.context = undefined;
+    this.lookups.stop();
     return Promise.resolve();
   }
 

@@ -7,10 +7,17 @@ import { Dialer, type DialerOwner } from './dialer.js';
 const MANY = 48;
 
 /** Addresses of which none answers, by the ports that were dialled, in that order. */
-function dialerOfMany(given: { clock?: Clock; yieldsUntil?: () => number } = {}): {
+function dialerOfMany(
+  given: {
+    clock?: Clock;
+    yieldsUntil?: () => number;
+    isStranger?: (port: number) => boolean;
+    isObsolete?: (port: number) => boolean;
+  } = {},
+): {
   dialer: Dialer;
   dialled: number[];
-  failOldest: () => void;
+  failOldest: (kind?: DialFailure['kind']) => void;
 } {
   let now = 1;
   const clock: Clock = given.clock ?? { ...systemClock, now: () => now++, after: () => ({ cancel: () => undefined }) };
@@ -30,8 +37,8 @@ function dialerOfMany(given: { clock?: Clock; yieldsUntil?: () => number } = {})
     suspectTimeoutMs: () => undefined,
     yieldsUntil: given.yieldsUntil ?? ((): number => 0),
     wants: () => true,
-    isStranger: () => false,
-    isObsolete: () => false,
+    isStranger: ({ address }) => given.isStranger?.(address.port) === true,
+    isObsolete: ({ address }) => given.isObsolete?.(address.port) === true,
     onConnection: () => undefined,
     onDialFailed: () => undefined,
   };
@@ -39,7 +46,7 @@ function dialerOfMany(given: { clock?: Clock; yieldsUntil?: () => number } = {})
   const random: Random = { next: () => 0, bytes: (length) => Buffer.alloc(length) };
   const dialer = new Dialer(transport, clock, random, owner);
   for (let port = 1; port <= MANY; port++) dialer.target({ host: '10.0.0.1', port });
-  return { dialer, dialled, failOldest: () => pending.shift()!({ kind: 'timeout', message: 'no answer' }) };
+  return { dialer, dialled, failOldest: (kind = 'timeout') => pending.shift()!({ kind, message: 'no answer' }) };
 }
 
 describe('a dialer', () => {
@@ -68,5 +75,58 @@ describe('a dialer', () => {
     dialer.reconcile();
     for (let i = 0; i < 2 * MANY - 16; i++) failOldest();
     for (const round of [dialled.slice(0, MANY), dialled.slice(MANY)]) expect(new Set(round).size).toBe(MANY);
+  });
+
+  it('keeps room for members, who go first, where all others never answer', () => {
+    const members = new Set<number>();
+    const { dialer, dialled, failOldest } = dialerOfMany({ isStranger: (port) => !members.has(port) });
+    dialer.reconcile();
+    expect(dialled).toHaveLength(12);
+    members.add(MANY);
+    dialer.reconcile();
+    expect(dialled.slice(12)).toEqual([MANY]);
+    members.add(MANY - 1);
+    failOldest();
+    expect(dialled.slice(13)).toEqual([MANY - 1, 13]);
+  });
+
+  it.each(['reset', 'silent'] as const)(
+    'takes an address whose member was %s for a minute for that of a stranger',
+    (kind) => {
+      const clock = new ManualClock();
+      const { dialer, dialled, failOldest } = dialerOfMany({ clock });
+      dialer.reconcile();
+      for (let i = 0; i < 21 * MANY; i++) failOldest(kind);
+      expect(dialled).toHaveLength(21 * MANY);
+      clock.advanceNow(4_999);
+      expect(dialled).toHaveLength(21 * MANY);
+      clock.advanceNow(1);
+      expect(dialled).toHaveLength(21 * MANY + 16);
+    },
+  );
+
+  it('spares an address that comes and goes, although there are too many to keep it meanwhile', () => {
+    const clock = new ManualClock();
+    const gone = new Set<number>();
+    const { dialer, dialled, failOldest } = dialerOfMany({ clock, isObsolete: (port) => gone.has(port) });
+    const all = 2_100;
+    for (let port = MANY + 1; port <= all; port++) dialer.target({ host: '10.0.0.1', port });
+    const dialsOfTheFirst = (): number => {
+      for (let i = 0; i < all; i++) {
+        failOldest();
+        clock.advanceNow(1);
+      }
+      return dialled.filter((port) => port === 1).length;
+    };
+    dialer.reconcile();
+    failOldest('foreign');
+    gone.add(1);
+    dialer.reconcile();
+    expect([...dialer].some(({ address }) => address.port === 1)).toBe(false);
+    gone.delete(1);
+    dialer.target({ host: '10.0.0.1', port: 1 });
+    expect(dialsOfTheFirst()).toBe(1);
+    clock.advanceNow(5_000);
+    expect(dialsOfTheFirst()).toBeGreaterThan(1);
   });
 });

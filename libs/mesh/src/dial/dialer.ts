@@ -49,7 +49,12 @@ const REJECTIONS: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['unauthentica
 /** Outcomes of a connection that was taken and led to nothing: where nobody of ours ever was, it may be somebody else's. */
 const UNPROVEN: ReadonlySet<DialOutcome> = new Set<DialOutcome>(['reset', 'silent']);
 
+/** So often a member that is expected there may do the same: about a minute. Then its address may be somebody else's by now. */
+const MAX_UNPROVEN_BY_MEMBER = 20;
+
 const MAX_DIALS_IN_FLIGHT = 16;
+/** The rest is for members: addresses that take their time, and may be anybody's, must not keep a link that broke from coming back. */
+const MAX_STRANGERS_IN_FLIGHT = 12;
 /** More addresses than a mesh may have members, by far. */
 const MAX_TARGETS = 4_096;
 
@@ -101,9 +106,12 @@ export interface DialerOwner {
 export class Dialer {
   private readonly targets = new Map<string, DialTarget>();
   private inFlight = 0;
+  private strangersInFlight = 0;
   private timer: Timer | undefined;
   private isClosed = false;
   private readonly cancels = new Set<{ cancel(): void }>();
+  /** What targets that had to make room were told to wait until, the oldest first. */
+  private readonly spared = new Map<string, number>();
 
   constructor(
     private readonly transport: Transport,
@@ -122,6 +130,8 @@ export class Dialer {
     if (target === undefined) {
       if (this.targets.size >= MAX_TARGETS) return undefined;
       target = new DialTarget(address, this.clock.now());
+      target.notBefore = this.spared.get(key) ?? 0;
+      this.spared.delete(key);
       this.targets.set(key, target);
     }
     return target;
@@ -140,7 +150,7 @@ export class Dialer {
       if (target.isDialling) continue;
       if (this.owner.isObsolete(target)) {
         // One that is listed again soon is no new one: what it was told to wait still holds.
-        if (target.notBefore <= now || this.targets.size > MAX_TARGETS / 2) this.targets.delete(target.key);
+        if (target.notBefore <= now || this.targets.size > MAX_TARGETS / 2) this.forget(target, now);
         continue;
       }
       if (!this.owner.wants(target)) continue;
@@ -150,13 +160,22 @@ export class Dialer {
     }
     // Who waited longest goes first: many that never answer would otherwise take every slot again, and the rest none.
     due.sort((one, other) => one.notBefore - other.notBefore);
-    for (const target of due) {
+    const strangers = new Set(due.filter((target) => this.owner.isStranger(target)));
+    for (const target of [...due.filter((one) => !strangers.has(one)), ...strangers]) {
       if (this.inFlight >= MAX_DIALS_IN_FLIGHT) break;
+      if (strangers.has(target) && this.strangersInFlight >= MAX_STRANGERS_IN_FLIGHT) break;
       // Another address of the same peer may be under way by now.
       if (this.owner.wants(target)) this.dial(target);
     }
     // When all slots are taken, the end of any dial reconciles again.
     if (nextAt < Number.POSITIVE_INFINITY) this.timer = this.clock.after(nextAt - now, () => this.reconcile());
+  }
+
+  private forget({ key, notBefore }: DialTarget, now: number): void {
+    this.targets.delete(key);
+    if (notBefore <= now) return;
+    if (this.spared.size >= MAX_TARGETS) this.spared.delete(this.spared.keys().next().value!);
+    this.spared.set(key, notBefore);
   }
 
   /** The link that came of a dial is bound. */
@@ -182,7 +201,8 @@ export class Dialer {
 
   private limitsOf(target: DialTarget): BackoffLimits {
     if (REJECTIONS.has(target.outcome)) return RETRY_REJECTED;
-    if (UNPROVEN.has(target.outcome) && this.owner.isStranger(target)) return RETRY_STRANGER;
+    const isForeign = this.owner.isStranger(target) || target.attempts > MAX_UNPROVEN_BY_MEMBER;
+    if (UNPROVEN.has(target.outcome) && isForeign) return RETRY_STRANGER;
     if (target.outcome === 'reset') return RETRY_RESET;
     return this.owner.suspectTimeoutMs(target) === undefined ? RETRY : RETRY_SUSPECT;
   }
@@ -206,12 +226,15 @@ export class Dialer {
     this.owner.onDialling(target);
     // What was proven stays so while it is tried again.
     if (!PROVEN_EMPTY.has(target.outcome)) target.outcome = 'dialling';
+    const isStranger = this.owner.isStranger(target);
     this.inFlight++;
+    if (isStranger) this.strangersInFlight++;
     let handle: { cancel(): void } | undefined;
     const settle = (): void => {
       if (handle !== undefined) this.cancels.delete(handle);
       target.isDialling = false;
       this.inFlight--;
+      if (isStranger) this.strangersInFlight--;
     };
     const fail = (kind: DialFailureKind, message: string): void => {
       settle();
@@ -231,6 +254,7 @@ export class Dialer {
           this.reconcile();
         },
         this.owner.suspectTimeoutMs(target),
+        !isStranger,
       );
     } catch (error) {
       // An address that cannot even be tried is one that cannot be reached, and no reason to stop.

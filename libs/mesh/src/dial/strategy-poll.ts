@@ -214,6 +214,8 @@ function diallable(entry: unknown): PeerAddress | undefined {
   if (typeof entry !== 'object' || entry === null) return undefined;
   const { host, port } = entry as Partial<PeerAddress>;
   if (typeof host !== 'string' || host === '' || host.length > MAX_HOST_LENGTH) return undefined;
+  // No host has such a name, and it would speak to the terminal of whoever reads the log.
+  if (/\s/u.test(host) || printable(host, MAX_HOST_LENGTH) !== host) return undefined;
   if (!Number.isInteger(port) || port! < 1 || port! > 0xffff) return undefined;
   return { host: normalizeHost(host), port: port! };
 }

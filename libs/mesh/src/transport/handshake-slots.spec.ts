@@ -35,4 +35,15 @@ describe('handshake slots', () => {
     leave[0]!('failed');
     expect(begun).toEqual([0, 1, 2, 3, 5]);
   });
+
+  it('let one that is urgent go before all that wait', () => {
+    const slots = new HandshakeSlots();
+    const { begun, leave } = crowd(slots, 10);
+    const forgotten = slots.enter(() => begun.push(98), true);
+    slots.enter(() => begun.push(99), true);
+    forgotten('failed');
+    leave[0]!('slow');
+    leave[1]!('slow');
+    expect(begun).toEqual([0, 1, 2, 3, 99, 4]);
+  });
 });

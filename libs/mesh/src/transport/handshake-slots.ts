@@ -12,24 +12,29 @@ export class HandshakeSlots {
   private limit = FIRST_LIMIT;
   private running = 0;
   private readonly waiting = new Set<() => void>();
+  /** Those that go before all that wait. */
+  private readonly urgent = new Set<() => void>();
 
   /**
    * Calls `begin` once there is room; returns what must be called when the handshake is over, or is not wanted any more.
    * Before that `slow` may be said of one that has begun: it goes on, and its room is another one's.
+   *
+   * @param isUrgent whether it goes before those that are not
    */
-  enter(begin: () => void): (outcome: 'done' | 'late' | 'failed' | 'slow') => void {
+  enter(begin: () => void, isUrgent = false): (outcome: 'done' | 'late' | 'failed' | 'slow') => void {
     let isOver = false;
     let isSlow = false;
+    const queue = isUrgent ? this.urgent : this.waiting;
     const start = (): void => {
       this.running++;
       begin();
     };
     if (this.running < this.limit) start();
-    else this.waiting.add(start);
+    else queue.add(start);
     return (outcome) => {
       if (isOver) return;
       isOver = outcome !== 'slow';
-      if (this.waiting.delete(start)) return;
+      if (queue.delete(start)) return;
       if (!isSlow) this.running--;
       isSlow = outcome === 'slow';
       if (outcome === 'done') this.limit = Math.min(this.limit + 1, MAX_LIMIT);
@@ -39,10 +44,12 @@ export class HandshakeSlots {
   }
 
   private goOn(): void {
-    for (const start of this.waiting) {
-      if (this.running >= this.limit) return;
-      this.waiting.delete(start);
-      start();
+    for (const queue of [this.urgent, this.waiting]) {
+      for (const start of queue) {
+        if (this.running >= this.limit) return;
+        queue.delete(start);
+        start();
+      }
     }
   }
 }

@@ -117,6 +117,7 @@ export class TlsTransport implements Transport {
     onConnection: (connection: Connection) => void,
     onFailure: (failure: DialFailure) => void,
     connectTimeoutMs = CONNECT_TIMEOUT_MS,
+    isUrgent = false,
   ): { cancel(): void } {
     const { use } = this.keys;
     const tcp = connectTcp({
@@ -183,7 +184,7 @@ export class TlsTransport implements Transport {
       leaveSlot = this.handshakes.enter(() => {
         shakeHands();
         slow = this.clock.after(SLOW_HANDSHAKE_MS, () => leaveSlot?.('slow'));
-      });
+      }, isUrgent);
     });
     return {
       cancel: () => {

@@ -63,11 +63,13 @@ export interface Transport {
    * Opens a connection; exactly one of the two outcomes is reported. Cancelling reports nothing.
    *
    * @param connectTimeoutMs until the far host answers at all. @default 2000
+   * @param isUrgent whether it goes before others, where not all can be dialled at once. @default false
    */
   dial(
     address: PeerAddress,
     onConnection: (connection: Connection) => void,
     onFailure: (failure: DialFailure) => void,
     connectTimeoutMs?: number,
+    isUrgent?: boolean,
   ): { cancel(): void };
 }

@@ -100,25 +100,31 @@ export class UsageError extends Error {
 /** @throws UsageError */
 export function readDoctorArguments(args: readonly string[]): DoctorArguments {
   const problems: string[] = [];
-  const { values, tokens, positionals } = parseArgs({
+  const { values, tokens } = parseArgs({
     args: [...args],
     options: FLAGS,
     strict: false,
     allowPositionals: true,
     tokens: true,
   });
+  let isUnknown = false;
   for (const token of tokens) {
+    if (token.kind === 'positional') {
+      // What follows a flag that is none is its value, and may be a secret that was meant to be one: it is not repeated.
+      if (!isUnknown) problems.push(`'${token.value}' is no option`);
+    }
+    isUnknown = false;
     if (token.kind !== 'option') continue;
     const { name, rawName, value } = token;
     const flag = (FLAGS as Readonly<Record<string, { type: 'string' | 'boolean' }>>)[name];
     if (flag === undefined) {
+      isUnknown = true;
       const meant = closest(name, Object.keys(FLAGS));
       problems.push(`${rawName} is no option${meant === undefined ? '' : `, did you mean --${meant}?`}`);
     } else if (flag.type === 'string' && (value === undefined || value === ''))
       problems.push(`${rawName} needs a value`);
     else if (flag.type === 'boolean' && value !== undefined) problems.push(`${rawName} takes no value`);
   }
-  for (const word of positionals) problems.push(`'${word}' is no option`);
   const text = (name: keyof typeof FLAGS): string | undefined => {
     const value = values[name];
     return typeof value === 'string' ? value : undefined;
@@ -186,7 +192,8 @@ export function readDoctorArguments(args: readonly string[]): DoctorArguments {
     }
   }
   const isNamedPort = kubernetes.length + byApi.length > 0 && !isNumber(port);
-  const listenPort = number('listen-port') ?? (isNamedPort ? undefined : number('port'));
+  const portNumber = isNamedPort ? undefined : number('port');
+  const listenPort = number('listen-port') ?? portNumber;
   const isHelp = values.help === true;
   if (problems.length > 0 && !isHelp) throw new UsageError(problems);
   return {
@@ -206,7 +213,7 @@ function isNumber(text: string): boolean {
 }
 
 function readPeer(text: string, problems: string[]): PeerAddress | undefined {
-  const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/u.exec(text) ?? [];
+  const [, host, port] = /^(\[[0-9a-fA-F:.]+(?:%[\w.-]+)?\]|[^\s:[\]]+):(\d{1,5})$/u.exec(text) ?? [];
   if (host !== undefined) return { host, port: Number(port) };
   problems.push(`--peers must be a list of host:port, separated by commas; '${text}' is none`);
   return undefined;

@@ -191,6 +191,30 @@ describe('discoveryStrategyCases()', () => {
     await expect(found.run()).rejects.toThrow();
   });
 
+  it('fails one whose timer would keep a process alive', async () => {
+    const timers: NodeJS.Timeout[] = [];
+    const found = casesOf((_registry, strategy) => ({
+      ...strategy,
+      start: (context) => (timers.push(setInterval(() => undefined, 60_000)), strategy.start?.(context)),
+    })).find(({ name }) => name.startsWith('holds nothing open'))!;
+    await expect(found.run()).rejects.toThrow(/of Timeout are open/);
+    for (const timer of timers) clearInterval(timer);
+  });
+
+  it('ends, and releases the source, although a method of the strategy never does', async () => {
+    let closed = 0;
+    const stuck = (['start', 'announce', 'withdraw'] as const).map((method) => {
+      const open = (): Promise<DiscoverySource> =>
+        Promise.resolve({
+          strategy: () => ({ name: 'stuck', discover: () => Promise.resolve([]), [method]: never }),
+          close: () => Promise.resolve(void closed++),
+        });
+      return discoveryStrategyCases({ open }).find(({ name }) => name.startsWith('may be withdrawn twice'))!;
+    });
+    await Promise.all(stuck.map(({ run }) => expect(run()).rejects.toThrow(/not settled within/)));
+    expect(closed).toBe(3);
+  }, 30_000);
+
   it('has a broken strategy for each of its cases', () => {
     for (const { name } of casesOf((_registry, strategy) => strategy)) {
       expect([name, broken.filter(([start]) => name.startsWith(start)).length]).toEqual([name, 1]);

@@ -61,6 +61,8 @@ const PATIENCE_MS = 5_000;
 const LET_GO_MS = 1_000;
 /** As long as the loop waits for an answer. */
 const ANSWER_MS = 10_000;
+/** And as long as it waits for a goodbye. */
+const WITHDRAW_MS = 2_000;
 const PAUSE_MS = 20;
 
 /**
@@ -86,8 +88,11 @@ export function discoveryStrategyCases(traits: DiscoveryTraits): readonly Confor
         try {
           await body(source, nodes);
         } finally {
-          await nodes.withdrawAll();
-          await source.close();
+          try {
+            await nodes.withdrawAll();
+          } finally {
+            await source.close();
+          }
         }
       },
     });
@@ -148,7 +153,7 @@ export function discoveryStrategyCases(traits: DiscoveryTraits): readonly Confor
 
   add('may be withdrawn twice, and without having been started', async (source, nodes) => {
     const { self } = strategyContext();
-    await source.strategy().withdraw?.(self);
+    await inTime(source.strategy().withdraw?.(self), WITHDRAW_MS);
     const node = await nodes.start(0);
     await node.announce();
     await node.withdraw();
@@ -328,11 +333,11 @@ class Node {
   }
 
   async announce(): Promise<void> {
-    await this.strategy.announce?.(this.context.self, patience());
+    await inTime(this.strategy.announce?.(this.context.self, patience()), ANSWER_MS);
   }
 
   async withdraw(): Promise<void> {
-    await this.strategy.withdraw?.(this.context.self);
+    await inTime(this.strategy.withdraw?.(this.context.self), WITHDRAW_MS);
   }
 }
 
@@ -351,7 +356,7 @@ class Nodes {
     const context = strategyContext({ incarnation, name: `node-${index}`, address, ...self });
     const node = new Node(this.source.strategy(), context);
     this.started.push(node);
-    await node.strategy.start?.(context);
+    await inTime(node.strategy.start?.(context), ANSWER_MS);
     return node;
   }
 
@@ -382,8 +387,8 @@ async function someTurns(): Promise<void> {
 function openHandles(): Map<string, number> {
   const kinds = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo()) {
-    // Timers of this suite itself, and turns of the loop, come and go.
-    if (!/^(Timeout|Immediate)$/u.test(kind)) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    // Turns of the loop come and go.
+    if (kind !== 'Immediate') kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
   return kinds;
 }
@@ -401,12 +406,12 @@ async function eventually(check: () => Promise<void> | void, withinMs: number): 
   }
 }
 
-function inTime<T>(promise: Promise<T>, withinMs: number): Promise<T> {
+function inTime<T>(promise: Promise<T> | T, withinMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = keepAlive(withinMs, () =>
       reject(new assert.AssertionError({ message: `not settled within ${withinMs} ms` })),
     );
-    promise.then(resolve, reject).finally(cancel);
+    Promise.resolve(promise).then(resolve, reject).finally(cancel);
   });
 }
 
