@@ -19,14 +19,18 @@ COPY nest-cli.json tsconfig.json tsconfig.base.json ./
 COPY tools tools
 COPY libs libs
 COPY apps apps
-RUN node tools/build-apps.mjs api landing
+RUN node tools/build-apps.mjs api landing && npm run build:lib && chmod +x dist/rookery/node/src/cli/main.js
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production NO_COLOR=1 HTTP_HOST=0.0.0.0 HTTP_PORT=3000
 WORKDIR /app
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
-COPY --from=build /app/dist dist
+COPY --from=build /app/dist/apps dist/apps
+COPY --from=build /app/dist/libs dist/libs
+# The command `rookery doctor`, to be run inside of a container. The applications use what they were built with.
+COPY --from=build /app/dist/rookery /opt/rookery
+RUN ln -s /opt/rookery/node/src/cli/main.js /usr/local/bin/rookery
 # The user `node`, by number: Kubernetes cannot tell from a name that it is not root.
 USER 1000:1000
 # HTTP, and the other nodes.

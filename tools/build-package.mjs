@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'no
 import { isBuiltin } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import { rollup } from 'rollup';
+import './no-installed-rookery.mjs';
 import { importsOf } from './imports.mjs';
 import { commands, faces, LAYERS, NEST_LIBS, peers, readJson, root, subpaths } from './layers.mjs';
 

@@ -85,6 +85,10 @@ async function story() {
   }
   await waitFor('every container is healthy', async () => (await allContainers()).every(({ isHealthy }) => isHealthy));
 
+  say('asking the doctor in a container');
+  const said = await stack.exec(replicas[0], 'rookery', 'doctor', '--dns', 'replicas');
+  check(said.includes(`all ${replicas.length - 1} other addresses answer`), `the doctor says:\n${said}`);
+
   say('changing a flag through either api');
   const delays = [];
   flipper.apis = addressesOf(replicas, 'api');

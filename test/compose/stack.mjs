@@ -85,6 +85,11 @@ export class Stack {
       .sort((a, b) => a.number - b.number);
   }
 
+  /** What a program inside of the container printed; rejects unless it ended with 0. */
+  exec(container, ...command) {
+    return docker(['exec', container.id, ...command], this.#signal);
+  }
+
   /** As `docker kill` does: Docker does not start the container again by itself. */
   kill(container) {
     return docker(['kill', container.id], this.#signal);

@@ -2,7 +2,7 @@
 import type { DiscoveryStrategy, PeerAddress } from 'rookery/discovery';
 import { type Gap, MeshNode } from 'rookery/mesh';
 import { type KeyRing, makeKeyRing, type Mesh } from '@rookery/mesh';
-import { silentLogger } from '@rookery/runtime';
+import { type Logger, silentLogger } from '@rookery/runtime';
 import { type NetworkTraits, SeededRandom, SimulatedNetwork, VirtualProcess, VirtualTime } from '@rookery/testing';
 
 const PORT = 4370;
@@ -66,14 +66,14 @@ export class SmallCluster {
   }
 
   /** Starts a node that knows the addresses of all that were started before; they hear of it from others, or when it dials. */
-  start(name: string): SmallNode {
+  start(name: string, logger: Logger = silentLogger): SmallNode {
     const host = `host-${name}`;
     const address = { host, port: PORT };
     const listed = [...this.nodes.values()].map((other) => other.address);
     const process = new VirtualProcess(this.time, this.random.int(0, 1e6));
     const discovery: DiscoveryStrategy = { name: 'listed', pollIntervalMs: 1_000, discover: async () => listed };
     const node = new MeshNode(
-      { name, cookie: 'a simulated cookie', listen: address, discovery, logger: silentLogger },
+      { name, cookie: 'a simulated cookie', listen: address, discovery, logger },
       {
         clock: process,
         random: this.random.fork(),
@@ -136,6 +136,12 @@ export class SmallCluster {
   separate(a: SmallNode, b: SmallNode): void {
     this.network.block(a.address.host, b.address.host);
     this.network.block(b.address.host, a.address.host);
+  }
+
+  /** Ends what {@link separate} began. */
+  reunite(a: SmallNode, b: SmallNode): void {
+    this.network.unblock(a.address.host, b.address.host);
+    this.network.unblock(b.address.host, a.address.host);
   }
 
   /** As {@link separate}, and both ends are told at once that what they had is broken. */

@@ -68,6 +68,7 @@ class RedisStrategy implements DiscoveryStrategy {
   private unanswered = 0;
   private hasAnnounced = false;
   private explanation: string | undefined;
+  private wasToldOfForged = false;
 
   constructor(private readonly options: ResolvedRedisOptions) {
     this.pollIntervalMs = options.pollIntervalMs;
@@ -117,12 +118,18 @@ class RedisStrategy implements DiscoveryStrategy {
       return address === undefined ? [] : [address];
     });
     if (gone.length > 0) await this.tidyUp(gone, signal);
-    this.explanation = explain(keys, {
-      listed: found.length,
-      isCut: members.length > MAX_NODES,
-      forged: incarnations.length - gone.length - found.length,
-    });
+    const forged = incarnations.length - gone.length - found.length;
+    this.explanation = explain(keys, { listed: found.length, isCut: members.length > MAX_NODES, forged });
+    this.tellForged(forged, context);
     return uniqueAddresses(found);
+  }
+
+  /** Once, until there are none any more: nodes with another cookie, most likely. */
+  private tellForged(forged: number, { logger }: DiscoveryContext): void {
+    if (forged > 0 && !this.wasToldOfForged) {
+      logger.warn(`Redis has ${forged} entries that are not signed with the cookie of this node: they are left out.`);
+    }
+    this.wasToldOfForged = forged > 0;
   }
 
   async withdraw(self: DiscoverySelf): Promise<void> {

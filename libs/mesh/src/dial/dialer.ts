@@ -66,7 +66,8 @@ export class DialTarget {
   /** Whom we found there last, or whom another member says is there. */
   owner: string | undefined;
   outcome: DialOutcome = 'new';
-  /** What was said at the last failure, for people. */
+  /** What came of the last dial that failed, and what was said then, for people. */
+  failure: DialOutcome | undefined;
   detail: string | undefined;
   /** When it was last known whether a peer of ours is there, or first heard of. Monotonic milliseconds. */
   knownAt: number;
@@ -181,6 +182,7 @@ export class Dialer {
   /** The link that came of a dial is bound. */
   noteLinked(target: DialTarget): void {
     target.outcome = 'linked';
+    target.failure = undefined;
     target.detail = undefined;
   }
 
@@ -193,6 +195,7 @@ export class Dialer {
   noteFailure(target: DialTarget, outcome: DialOutcome, detail?: string): void {
     const now = this.clock.now();
     target.outcome = outcome;
+    target.failure = outcome;
     target.detail = detail;
     if (PROVEN_EMPTY.has(outcome)) target.knownAt = now;
     target.attempts++;

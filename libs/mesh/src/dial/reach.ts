@@ -26,6 +26,9 @@ const OF_USE_AFTER_MS = 1_000;
 
 const NO_STRATEGIES: readonly string[] = [];
 
+/** A node that found nobody for so long says so. */
+const ALONE_MS = 30_000;
+
 /** Failures of a dial that only a person can mend: they are told at warning, all others at debug. */
 const WORTH_A_WARNING: ReadonlySet<DialFailureKind> = new Set<DialFailureKind>(['unauthenticated', 'foreign']);
 
@@ -53,6 +56,8 @@ export class Reach implements DialerOwner {
   private listed = new Map<string, ListedAddress>();
   /** When a link was bound last, whoever dialled. */
   private boundAt = Number.NEGATIVE_INFINITY;
+  /** Since when there is no link at all, and whether a person was told. */
+  private aloneSince: { readonly at: number; isTold: boolean } | undefined;
   /** Whom a dial or a handshake is under way to; made anew for each look at all targets. */
   private readonly reached = new Set<string>();
   /** What a person was told about an address, so that it is told once. */
@@ -167,7 +172,27 @@ export class Reach implements DialerOwner {
       if (link.boundAt > 0 && target.attempts > 0 && now - link.boundAt >= STEADY_AFTER_MS)
         this.dialer.noteSteady(target);
     }
+    this.tellLoneliness(now);
     this.reconcile();
+  }
+
+  /** A node that finds nobody where somebody is listed is as quiet as one that is well: a person is told, once. */
+  private tellLoneliness(now: number): void {
+    if (this.owner.bound.size > 0) this.aloneSince = undefined;
+    else this.aloneSince ??= { at: now, isTold: false };
+    if (this.aloneSince === undefined || this.aloneSince.isTold || now - this.aloneSince.at < ALONE_MS) return;
+    const others = [...this.dialer].filter(
+      (target) => target.listedBy.length > 0 && this.outcomeNow(target) !== 'self' && target.attempts > 0,
+    );
+    const [first] = others;
+    if (first === undefined) return;
+    this.aloneSince.isTold = true;
+    const count = others.length === 1 ? 'the one address' : `any of the ${others.length} addresses`;
+    const mend = this.mendFor(first.outcome, first);
+    this.logger.warn(
+      `No member was found for ${ALONE_MS / 1_000} s at ${count} that discovery lists, such as ${first.key} ` +
+        `(${first.failure ?? first.outcome}).${mend === undefined ? '' : ` ${mend}`} \`npx rookery doctor\` says more.`,
+    );
   }
 
   /** Whether every address is linked or has failed once. */
@@ -193,15 +218,32 @@ export class Reach implements DialerOwner {
 
   /** What came of every address. `nameOf` knows the names of incarnations, our own included. */
   stats(nameOf: (incarnation: string) => string | undefined): DialStats[] {
-    return [...this.dialer].map(({ key, listedBy, outcome, detail, attempts, owner }) => ({
-      address: key,
-      strategies: listedBy,
-      outcome,
-      member: owner === undefined ? undefined : nameOf(owner),
-      attempts,
-      detail,
-      mend: mendOf(outcome, this.owner.cluster),
-    }));
+    return [...this.dialer].map((target) => {
+      const { key, listedBy, owner, attempts, detail } = target;
+      const outcome = this.outcomeNow(target);
+      const isWell = outcome === 'linked' || outcome === 'self';
+      return {
+        address: key,
+        strategies: listedBy,
+        outcome,
+        member: owner === undefined ? this.linkedAt(key)?.name : nameOf(owner),
+        attempts: isWell ? 0 : attempts,
+        detail: isWell ? undefined : detail,
+        mend: this.mendFor(outcome, target),
+      };
+    });
+  }
+
+  /** While it is dialled again, what is to be done is as before. */
+  private mendFor(outcome: DialOutcome, { failure }: DialTarget): string | undefined {
+    return mendOf(outcome === 'dialling' && failure !== undefined ? failure : outcome, this.owner.cluster);
+  }
+
+  /** What is so by now: a peer may have dialled us since our own dial came to nothing. */
+  private outcomeNow({ key, owner, outcome }: DialTarget): DialOutcome {
+    if (owner === this.owner.incarnation || this.isOwnAddress(key)) return 'self';
+    const peer = owner === undefined ? this.linkedAt(key) : this.membership.peers.get(owner);
+    return peer?.link === undefined ? outcome : 'linked';
   }
 
   // ---- from the dialer --------------------------------------------------------------------------------------------
@@ -292,7 +334,15 @@ export class Reach implements DialerOwner {
   }
 
   private isLinkedAt(key: string): boolean {
-    for (const { peer } of this.owner.bound) if (peer?.addressKey === key) return true;
+    return this.linkedAt(key) !== undefined || this.isOwnAddress(key);
+  }
+
+  private linkedAt(key: string): Peer | undefined {
+    for (const { peer } of this.owner.bound) if (peer?.addressKey === key) return peer;
+    return undefined;
+  }
+
+  private isOwnAddress(key: string): boolean {
     const own = this.owner.ownAddress();
     if (own !== this.own.address) this.own = { address: own, key: addressKey(own) };
     return this.own.key === key;

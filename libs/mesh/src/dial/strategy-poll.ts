@@ -23,6 +23,8 @@ const POLL_JITTER = 0.2;
 const ANSWER_TIMEOUT_MS = 10_000;
 /** How long our goodbye waits for an announcement to be taken back. */
 const WITHDRAW_TIMEOUT_MS = 2_000;
+/** Reasons of one outage are logged this far apart. */
+const RETELL_MS = 60_000;
 /** Changes in quick succession are one change. */
 const COALESCE_MS = 20;
 /** The longest name that DNS knows. */
@@ -45,6 +47,8 @@ export class StrategyPoll {
   /** Why it does not know, while it does not. */
   failure: string | undefined;
   private wasToldOfUnusable = false;
+  /** When a failure was logged last. */
+  private toldAt = Number.NEGATIVE_INFINITY;
 
   private timer: Timer | undefined;
   private isPolling = false;
@@ -190,11 +194,15 @@ export class StrategyPoll {
     return { at: this.clock.now(), addresses, unusable };
   }
 
-  /** Says so once per outage: the last answer stays in force, so nothing else changes. */
+  /** Says so once for each reason: the last answer stays in force, so nothing else changes. */
   private noteFailure(error: unknown): void {
-    const isNews = this.failure === undefined;
-    this.failure = describe(error);
+    const now = this.clock.now();
+    const why = describe(error);
+    // Another reason is news as well, though some change with every try.
+    const isNews = this.failure === undefined || (this.failure !== why && now - this.toldAt >= RETELL_MS);
+    this.failure = why;
     if (!isNews) return;
+    this.toldAt = now;
     this.logger.warn(`Discovery ${this.label} failed, the last known addresses stay in use: ${this.failure}`);
   }
 

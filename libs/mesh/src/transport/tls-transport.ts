@@ -194,6 +194,11 @@ export class TlsTransport implements Transport {
   }
 
   private noteFailure(from: string, error: Error & { readonly reason?: string }): void {
+    // Whoever merely hung up, such as a probe, or a peer that ended, was refused nothing.
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+      this.logger.debug(`A connection from ${from} ended before it authenticated.`);
+      return;
+    }
     this.failures++;
     const now = this.clock.now();
     if (now - this.loggedFailureAt < FAILURE_LOG_INTERVAL_MS) return;

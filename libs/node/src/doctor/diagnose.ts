@@ -1,5 +1,12 @@
 /** Why nodes do not find each other: asks every strategy once, looks who is at every address, and says what it means. */
-import { addressKey, type DiscoveryContext, type DiscoveryStrategy, type PeerAddress } from 'rookery/discovery';
+import {
+  addressKey,
+  type DiscoveryContext,
+  type DiscoveryStrategy,
+  isUnspecified,
+  normalizeHost,
+  type PeerAddress,
+} from 'rookery/discovery';
 import {
   type DialStats,
   DiscoveryLoop,
@@ -58,7 +65,8 @@ export async function diagnose(options: MeshOptions = {}, environment: NodeEnvir
     cluster: resolved.cluster,
     name: prober.name,
     incarnation: prober.incarnation,
-    address: ownAddress(resolved),
+    // Nobody's: a strategy that takes back what was announced by its address must not take back that of the running node.
+    address: { host: resolved.listen.host, port: 1 },
   };
   const makeContext = (port: { changed(): void; readonly logger: Logger }): DiscoveryContext => ({
     ...port,
@@ -84,17 +92,19 @@ export async function diagnose(options: MeshOptions = {}, environment: NodeEnvir
     return { address: addressKey(address), strategies: listedBy, outcome, member: name, attempts: 1, detail, mend };
   });
   const own = new Set(
-    listed
-      .filter(({ address: { host, port } }) => port === self.address.port && environment.isThisHost(host))
-      .map(({ address }) => addressKey(address)),
+    listed.filter(({ address }) => isOwn(address, resolved, environment)).map(({ address }) => addressKey(address)),
   );
   const record = { strategies: asked, discovery };
   const findings = explain(record, (address) => own.has(address));
   return { cluster: resolved.cluster, listen: resolved.listen, ...record, findings };
 }
 
-function ownAddress({ advertise, listen }: ResolvedMeshOptions): PeerAddress {
-  return { host: advertise?.host ?? listen.host, port: advertise?.port ?? listen.port };
+/** Whether the node with these options, if it runs on this machine, is what answers there. */
+function isOwn({ host, port }: PeerAddress, options: ResolvedMeshOptions, { isThisHost }: NodeEnvironment): boolean {
+  const { advertise, listen } = options;
+  if (port !== listen.port && port !== advertise?.port) return false;
+  if (advertise !== undefined && normalizeHost(advertise.host) === normalizeHost(host)) return true;
+  return isUnspecified(listen.host) ? isThisHost(host) : normalizeHost(listen.host) === normalizeHost(host);
 }
 
 /** The strategy without its voice: whoever only looks must not be found. */

@@ -3,12 +3,15 @@ import { addressKey } from 'rookery/discovery';
 import type { Diagnosis } from './diagnose.js';
 
 const INDENT = ' '.repeat(9);
+const WIDTH = 100;
 
 export function report({ cluster, listen, findings }: Diagnosis): string {
   const width = Math.max(...findings.map(({ subject }) => subject.length));
   const lines = findings.flatMap(({ level, subject, text, mend }) => {
-    const line = `${level.padEnd(INDENT.length)}${subject.padEnd(width)}  ${text}`;
-    return mend === undefined ? [line] : [line, ...wrap(mend, 100).map((part) => `${INDENT}${part}`)];
+    const [first = '', ...rest] = wrap(text, WIDTH);
+    const line = `${level.padEnd(INDENT.length)}${subject.padEnd(width)}  ${first}`;
+    const more = [...rest, ...(mend === undefined ? [] : wrap(mend, WIDTH))];
+    return [line, ...more.map((part) => `${INDENT}${part}`)];
   });
   const problems = findings.filter(({ level }) => level === 'problem').length;
   const end = problems === 0 ? 'Nothing to mend.' : problems === 1 ? '1 problem.' : `${problems} problems.`;
