@@ -29,7 +29,7 @@ describe('the mesh port', () => {
     await poke(port, Buffer.from([0, 0, 0, 1, 1]));
     for (let i = 0; i < 20; i++) await poke(port, randomBytes(64));
     expect(logger.lines.filter((line) => /did not authenticate/.test(line))).toEqual([
-      expect.stringMatching(/^warn Refused .*: a node with another cookie, .* stood still \(.+\)\.$/),
+      expect.stringMatching(/^warn Refused .*: a node with another cookie, .* while it connected \(.+\)\.$/),
     ]);
     expect(a.members().map(({ status }) => status)).toEqual(['up']);
     const got: unknown[] = [];

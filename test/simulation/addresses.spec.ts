@@ -36,7 +36,7 @@ it('a node that finds nobody for half a minute where somebody is listed says so 
   expect(told()).toEqual([]);
   await cluster.pass(60_000);
   expect(told()).toEqual([
-    'No member was found for 30 s at the one address that discovery lists, such as host-a:4370 (timeout). ' +
+    'No member was found at the addresses that discovery lists (1) for 30 s, such as host-a:4370 (timeout). ' +
       'The host does not answer: a firewall or a network policy drops TCP to this port, or nobody has that address any more. ' +
       'Open the port in both directions, or take the address from the list. `npx rookery doctor` says more.',
   ]);

@@ -187,11 +187,10 @@ export class Reach implements DialerOwner {
     const [first] = others;
     if (first === undefined) return;
     this.aloneSince.isTold = true;
-    const count = others.length === 1 ? 'the one address' : `any of the ${others.length} addresses`;
     const mend = this.mendFor(first.outcome, first);
     this.logger.warn(
-      `No member was found for ${ALONE_MS / 1_000} s at ${count} that discovery lists, such as ${first.key} ` +
-        `(${first.failure ?? first.outcome}).${mend === undefined ? '' : ` ${mend}`} \`npx rookery doctor\` says more.`,
+      `No member was found at the addresses that discovery lists (${others.length}) for ${ALONE_MS / 1_000} s, such as ` +
+        `${first.key} (${first.failure ?? first.outcome}).${mend === undefined ? '' : ` ${mend}`} \`npx rookery doctor\` says more.`,
     );
   }
 
