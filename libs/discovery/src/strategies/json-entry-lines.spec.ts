@@ -20,6 +20,16 @@ describe('jsonEntryLines', () => {
     const text = JSON.stringify(['x'.repeat(500_000), '\\"'.repeat(100_000), ...Array<number>(50_000).fill(7)]);
     expect(jsonEntryLines(text)).toHaveLength(50_002);
   });
+
+  it('takes not much longer for one long line than for many', () => {
+    const tookMs = (separator: string): number => {
+      const text = JSON.stringify(Array<number>(200_000).fill(7)).replaceAll(',', separator);
+      const startedAt = performance.now();
+      expect(jsonEntryLines(text)).toHaveLength(200_000);
+      return performance.now() - startedAt;
+    };
+    expect(tookMs(',')).toBeLessThan(10 * tookMs(',\n'));
+  });
 });
 
 it('lineAt counts the ends of lines before a position', () => {

@@ -43,8 +43,9 @@ export function lineAt(text: string, position: number): number {
   return 1 + countLineEnds(text, 0, position);
 }
 
+/** Looks at what lies between the two and no further, or texts of one long line would take time that grows with its square. */
 function countLineEnds(text: string, from: number, to: number): number {
   let count = 0;
-  for (let at = text.indexOf('\n', from); at !== -1 && at < to; at = text.indexOf('\n', at + 1)) count++;
+  for (let at = from; at < to; at++) if (text[at] === '\n') count++;
   return count;
 }
