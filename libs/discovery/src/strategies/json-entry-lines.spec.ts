@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { jsonEntryLines, lineAt } from './json-entry-lines.js';
+import { commaWithoutEntry, jsonEntryLines, lineAt } from './json-entry-lines.js';
 
 describe('jsonEntryLines', () => {
   it.each([
@@ -30,6 +30,15 @@ describe('jsonEntryLines', () => {
     };
     expect(tookMs(',')).toBeLessThan(10 * tookMs(',\n'));
   });
+});
+
+it.each([
+  ['["a", ]', 6],
+  ['[1,,2]', 3],
+  ['{ "a": 1,\n}', 10],
+  ['[",]", "\\",]" , x]', undefined],
+])('commaWithoutEntry finds in %j %p', (text, position) => {
+  expect(commaWithoutEntry(text)).toBe(position);
 });
 
 it('lineAt counts the ends of lines before a position', () => {

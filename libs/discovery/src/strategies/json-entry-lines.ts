@@ -38,6 +38,23 @@ export function jsonEntryLines(text: string): number[] {
   return lines;
 }
 
+/**
+ * Where something else than an entry follows a comma, which is what templates get wrong most: the position of what follows.
+ * Undefined when there is no such place.
+ *
+ * @param text - which `JSON.parse` does not take, though each string in it ends.
+ * @example
+ * commaWithoutEntry('["a", ]'); // 6
+ */
+export function commaWithoutEntry(text: string): number | undefined {
+  let before = '';
+  for (const { 0: token, index } of text.matchAll(TOKENS)) {
+    if (before === ',' && (token === ',' || token === ']' || token === '}')) return index;
+    before = token;
+  }
+  return undefined;
+}
+
 /** The line, from 1, in which a position of `text` lies. */
 export function lineAt(text: string, position: number): number {
   return 1 + countLineEnds(text, 0, position);
