@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import type { DiscoveryStrategy, PeerAddress } from 'rookery/discovery';
 import { redis, type RedisDiscoveryOptions } from 'rookery/redis';
@@ -49,6 +50,18 @@ async function openRedis(
       await broker.stop();
     },
   };
+}
+
+/** Asks until there is an answer; throws what it is told instead, when that takes too long. */
+async function isBack(strategy: DiscoveryStrategy): Promise<void> {
+  for (const deadline = performance.now() + 10_000; ; await delay(20)) {
+    try {
+      await strategy.discover(patience());
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+  }
 }
 
 const url = (port: number): RedisDiscoveryOptions => ({ url: `redis://127.0.0.1:${port}` });
@@ -174,6 +187,33 @@ describeWith(PROGRAM, 'discovery by a Redis', () => {
       const failure: unknown = await guesser.discover(patience()).catch((error: unknown) => error);
       expect(String(failure)).toContain('give the right user and password');
       expect(String(failure)).not.toContain('hunter2');
+      // Nor is it in what somebody may print of the errors of many polls at a time.
+      const failures = await Promise.allSettled(Array.from({ length: 8 }, async () => guesser.discover(patience())));
+      expect(inspect(failures, { depth: 10 })).toContain('the commands before have no answer yet');
+      expect(inspect(failures, { depth: 10 })).not.toContain('hunter2');
+    }, 20_000);
+
+    it('says at every poll that Redis hangs, in words of its own', async () => {
+      const [strategy, { self }] = await start();
+      await strategy.announce?.(self, patience());
+      broker.suspend();
+      for (const poll of [strategy.announce?.bind(strategy, self), strategy.discover.bind(strategy)]) {
+        await expect(poll!(patience())).rejects.toThrow(
+          `it did not answer within ${TIMEOUT_MS} ms: look whether it is`,
+        );
+      }
+      broker.resume();
+      await isBack(strategy);
+    }, 20_000);
+
+    it('comes back to a Redis that was away, whatever the options say about retries', async () => {
+      const { port } = broker;
+      const [strategy, { self }] = await start({ url: undefined, options: { port, retryStrategy: () => null } });
+      await strategy.announce?.(self, patience());
+      await broker.stop();
+      await expect(strategy.discover(patience())).rejects.toThrow('nobody listens there (ECONNREFUSED)');
+      broker = await startBroker(PROGRAM, port);
+      await isBack(strategy);
     }, 20_000);
 
     it('lets whole nodes find each other, which stay together while Redis is away', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import type { FSWatcher } from 'node:fs';
+import { type FSWatcher, mkdirSync, rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -119,6 +119,26 @@ describe('file()', () => {
       await changed;
       expect(await ask(strategy)).toEqual([`${host}:4370`]);
       await rename(inner, `${inner}-${host}`);
+    }
+    expect(context.logged).toEqual([]);
+  });
+
+  it('watches a directory that was removed and made again between two polls, be it under the same number', async () => {
+    path = join(folder, 'inner', 'peers.json');
+    await mkdir(join(folder, 'inner'));
+    await replace('["10.0.0.1:4370"]');
+    const strategy = file({ path, pollIntervalMs: 3_600_000 });
+    const context = await start(strategy);
+    for (const host of ['10.0.0.2', '10.0.0.3']) {
+      const removed = context.nextChange();
+      rmSync(join(folder, 'inner'), { recursive: true });
+      mkdirSync(join(folder, 'inner')); // Before anybody hears of it.
+      await removed;
+      await ask(strategy).catch(() => undefined); // As the loop does it when it is told.
+      const changed = context.nextChange();
+      await replace(`["${host}:4370"]`);
+      await changed;
+      expect(await ask(strategy)).toEqual([`${host}:4370`]);
     }
     expect(context.logged).toEqual([]);
   });

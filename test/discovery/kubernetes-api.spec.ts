@@ -406,6 +406,8 @@ describe('kubernetesApi() and its token', () => {
     const faults: Fault[] = [
       (response) => answerStatus(response, 403, 'Forbidden', `Bearer ${secret} may not`),
       (response) => answerStatus(response, 401, 'Unauthorized', secret),
+      // Its end is beyond what is kept of a message.
+      (response) => answerStatus(response, 403, 'Forbidden', `${'x'.repeat(190)} ${secret}`),
       (response) => response.writeHead(502).end(`<html>${secret}</html>`),
       (response) => response.end(secret),
       (response) => response.destroy(),

@@ -147,8 +147,8 @@ export const dnsNameRule: OptionRule = (value) => {
   return nameProblem(value, what);
 };
 
-/** RFC 1035: 63 octets a label, 253 in all. */
-const DNS_NAME = /^(?=.{1,254}$)[^\s.:/@[\]]{1,63}(\.[^\s.:/@[\]]{1,63})*\.?$/u;
+/** RFC 1035: 63 octets a label, 253 in all. No control characters, nor what stands for bytes that are no text. */
+const DNS_NAME = /^(?=.{1,254}$)[^\s\p{Cc}\uFFFD.:/@[\]]{1,63}(\.[^\s\p{Cc}\uFFFD.:/@[\]]{1,63})*\.?$/u;
 const HOST_WITH_PORT = /^[^\s:/]+:\d+$/;
 
 function nameProblem(name: string, what: string): string | undefined {

@@ -35,8 +35,8 @@ export interface OwnClient {
   readonly lastError: unknown;
   /** Resolves once commands can be sent; rejects once it is told to stop waiting. */
   untilReady(): { readonly done: Promise<void>; cancel(): void };
-  /** Gives up all commands that are not answered, and connects anew. */
-  reset(): void;
+  /** Gives up all commands that are not answered, and connects anew; until that is done, `reason` is why there is no connection. */
+  reset(reason: unknown): void;
   /** Resolves once Redis has taken leave; never rejects. */
   quit(): Promise<void>;
   /** Ends at once. */
@@ -64,9 +64,10 @@ export async function openClient(
     // For what ioredis itself asks when it connects: our own commands are given up before.
     commandTimeout: 2 * timeoutMs,
     disconnectTimeout: DISCONNECT_MS,
-    retryStrategy: (times) => Math.min(times * RETRY_STEP_MS, MAX_RETRY_MS),
     ...source.options,
     lazyConnect: true,
+    // One that gives up would leave this node without Redis for as long as it lives.
+    retryStrategy: (times) => Math.min(times * RETRY_STEP_MS, MAX_RETRY_MS),
     // What cannot be sent fails, instead of waiting in a queue that grows; the next poll sends it again.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -121,7 +122,8 @@ class IoredisClient implements OwnClient {
     return { done, cancel };
   }
 
-  reset(): void {
+  reset(reason: unknown): void {
+    this.lastError ??= reason;
     this.redis.disconnect(true);
   }
 

@@ -206,7 +206,8 @@ class RedisStrategy implements DiscoveryStrategy {
     const client = own?.client ?? this.options.client!;
     const where = own?.where ?? 'the client that it was given';
     if (this.unanswered >= MAX_UNANSWERED) {
-      throw failed(where, 'the commands before have no answer yet: look whether Redis hangs', own?.lastError);
+      // Without the last error: where a password was refused, it holds the command, and so the password.
+      throw failed(where, 'the commands before have no answer yet: look whether Redis hangs', undefined);
     }
     const ready = own?.untilReady();
     this.unanswered++;
@@ -221,7 +222,7 @@ class RedisStrategy implements DiscoveryStrategy {
       return await untilAborted(limited, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof TimedOut) own?.reset();
+      if (error instanceof TimedOut) own?.reset(error);
       throw failed(where, describeRedisFailure(own?.lastError ?? error), error);
     } finally {
       ready?.cancel();

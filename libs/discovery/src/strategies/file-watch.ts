@@ -73,8 +73,11 @@ export class FileWatch {
   }
 
   private onEvent(name: string | null): void {
+    // Its own name is said of a directory that is removed. The next one may be made under the same number.
+    const isRemoved = name === basename(this.folder);
+    if (isRemoved) this.watched = '';
     // Not every system says what changed. Two dots begin the names that Kubernetes swaps.
-    const concernsUs = name === null || name === this.fileName || name.startsWith('..');
+    const concernsUs = isRemoved || name === null || name === this.fileName || name.startsWith('..');
     if (this.isClosed || !concernsUs) return;
     this.settling?.cancel();
     this.settling = this.clock.after(SETTLE_MS, () => this.onChange());

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { jsonEntryLines, lineAt } from './json-entry-lines.js';
+import { commaWithoutEntry, jsonEntryLines, lineAt } from './json-entry-lines.js';
 
 describe('jsonEntryLines', () => {
   it.each([
@@ -20,6 +20,25 @@ describe('jsonEntryLines', () => {
     const text = JSON.stringify(['x'.repeat(500_000), '\\"'.repeat(100_000), ...Array<number>(50_000).fill(7)]);
     expect(jsonEntryLines(text)).toHaveLength(50_002);
   });
+
+  it('takes not much longer for one long line than for many', () => {
+    const tookMs = (separator: string): number => {
+      const text = JSON.stringify(Array<number>(200_000).fill(7)).replaceAll(',', separator);
+      const startedAt = performance.now();
+      expect(jsonEntryLines(text)).toHaveLength(200_000);
+      return performance.now() - startedAt;
+    };
+    expect(tookMs(',')).toBeLessThan(10 * tookMs(',\n'));
+  });
+});
+
+it.each([
+  ['["a", ]', 6],
+  ['[1,,2]', 3],
+  ['{ "a": 1,\n}', 10],
+  ['[",]", "\\",]" , x]', undefined],
+])('commaWithoutEntry finds in %j %p', (text, position) => {
+  expect(commaWithoutEntry(text)).toBe(position);
 });
 
 it('lineAt counts the ends of lines before a position', () => {

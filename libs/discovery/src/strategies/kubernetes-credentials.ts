@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { type Clock, describeError } from '@rookery/runtime';
 import { KubernetesFailure } from './kubernetes-failure.js';
+import { withoutSecret } from './without-secret.js';
 
 /** As long as client-go holds a token. One of a projected volume is renewed when a fifth of its life is left, mostly 12 minutes. */
 const MAX_AGE_MS = 60_000;
@@ -40,9 +41,9 @@ export class KubernetesCredentials {
     return token !== refused;
   }
 
-  /** The text without the token, should somebody have put it in. */
+  /** The text without the token, should somebody have put it in: the whole of it, or what a cut has left at the end. */
   redact(text: string): string {
-    return this.known === undefined ? text : text.replaceAll(this.known.token, '[token]');
+    return this.known === undefined ? text : withoutSecret(text, this.known.token, '[token]');
   }
 
   private async readAgain(): Promise<Credentials> {

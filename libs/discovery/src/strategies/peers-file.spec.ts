@@ -75,6 +75,10 @@ describe('parsePeersFile', () => {
     expect(problemsOf('[\n  "a:1"\n  "b:2"\n]')).toEqual([expect.stringMatching(/^line 3: it is no JSON/)]);
   });
 
+  it('tells the line of a comma too many, as loops of templates leave it', () => {
+    expect(problemsOf('[\n  "a:1",\n  "b:2",\n]')).toEqual([expect.stringMatching(/^line 4: it is no JSON/)]);
+  });
+
   it.each(['null', '7', '"a:1"', '{}', '{ "peers": {} }', '{ "hosts": [] }'])(
     'refuses %s, which is no list',
     (text) => {

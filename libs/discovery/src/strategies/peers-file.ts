@@ -4,7 +4,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { uniqueAddresses } from '../address.js';
 import type { PeerAddress } from '../discovery-strategy.js';
 import { expected, hostRule, isRecord, portRule } from '../option-check.js';
-import { jsonEntryLines, lineAt } from './json-entry-lines.js';
+import { commaWithoutEntry, jsonEntryLines, lineAt } from './json-entry-lines.js';
 
 /** How a list of peers is written: see {@link FileOptions.format}. */
 export type PeersFileFormat = 'json' | 'hosts';
@@ -122,7 +122,8 @@ function problemsOf(host: unknown, port: unknown): string[] {
 
 function describeSyntaxError(text: string, error: unknown): string {
   const message = printable(describeError(error));
-  const position = /position (\d+)/.exec(message)?.[1];
+  // Not every error tells the place: that of a comma too many does not.
+  const position = /position (\d+)/.exec(message)?.[1] ?? commaWithoutEntry(text);
   const where = position === undefined ? '' : `line ${lineAt(text, Number(position))}: `;
   return `${where}it is no JSON, or only half of it: ${message}`;
 }
