@@ -16,13 +16,19 @@ describe('nextAttempt', () => {
 
   it('does not take a server at its word that ends every watch at once', () => {
     expect(next(undefined, 0, 1)).toEqual({ failures: 1, delayMs: 100, listsAgain: false });
-    expect(next(undefined, 3, 1)).toEqual({ failures: 4, delayMs: 800, listsAgain: false });
+    expect(next(undefined, 4, 1)).toEqual({ failures: 5, delayMs: 1_600, listsAgain: false });
   });
 
   it('resumes a watch that broke, after a pause that doubles up to some seconds', () => {
     expect(next(failed('unreachable'))).toEqual({ failures: 1, delayMs: 100, listsAgain: false });
     expect(next(failed('unreachable'), 1).delayMs).toBe(200);
     expect(next(failed('unreachable'), 50).delayMs).toBe(5_000);
+  });
+
+  it('lists in between where watches come to nothing again and again, for lists may get through', () => {
+    const listed = [0, 1, 2, 3, 4, 5].map((failures) => next(failed('unreachable'), failures).listsAgain);
+    expect(listed).toEqual([false, true, false, true, false, true]);
+    expect(next(undefined, 1, 1).listsAgain).toBe(true);
   });
 
   it('begins anew with the pauses once a watch ran well', () => {

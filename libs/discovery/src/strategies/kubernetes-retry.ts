@@ -8,6 +8,8 @@ export const STEADY_WATCH_MS = 5_000;
 const TRANSIENT = { baseMs: 100, capMs: 5_000 };
 /** For what a person must mend: permissions, the token, the certificate. */
 const REFUSED = { baseMs: 1_000, capMs: 15_000 };
+/** So many watches in a row come to nothing before everything is listed again. */
+const WATCHES_BEFORE_LIST = 2;
 /** As long as a server may ask for with `Retry-After`. */
 const MAX_RETRY_AFTER_MS = 30_000;
 
@@ -35,6 +37,8 @@ export interface NextAttempt {
  *   doubles, so that many nodes do not come back to a server in step.
  * - Where the version is too old, or the answer cannot be made out, everything is listed again: at once, but a second time
  *   in a row after a pause, or a server that always says so would be asked without end.
+ * - Where watches come to nothing again and again, everything is listed in between: something on the way may let lists
+ *   through and no watch, such as a proxy that waits for the end of an answer.
  *
  * @param random in [0, 1)
  */
@@ -44,7 +48,8 @@ export function nextAttempt({ failure, openMs, failures }: Attempt, random: numb
   const kind = failure?.kind;
   const isUnreadable = kind === 'gone' || kind === 'malformed';
   const delayMs = isUnreadable && before === 0 ? 0 : pauseMs(failure, before + 1, random);
-  return { failures: before + 1, delayMs, listsAgain: failure !== undefined && !keepsVersion(failure) };
+  const isOfNoUse = failure !== undefined && !keepsVersion(failure);
+  return { failures: before + 1, delayMs, listsAgain: isOfNoUse || (before + 1) % WATCHES_BEFORE_LIST === 0 };
 }
 
 /** Whether the failure says nothing against the version: the server was not asked, or had no time. */
