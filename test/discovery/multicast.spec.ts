@@ -10,7 +10,7 @@ import {
   uniqueAddresses,
 } from 'rookery/discovery';
 import { discoveryStrategyCases, patience, type StrategyContext, strategyContext } from 'rookery/testing';
-import { isMessage, MulticastPackets } from '../../libs/discovery/src/strategies/multicast-packet.js';
+import { isMessage, MulticastPackets } from '../../libs/discovery/src/strategies/multicast/multicast-packet.js';
 import { Bystander, freeUdpPort } from './multicast-bystander.js';
 
 const GROUP = '239.255.67.71';

@@ -1,9 +1,9 @@
 /** Peers on this machine: processes of one user, which find each other through a directory. The default strategy. */
 import { join, resolve } from 'node:path';
-import { uniqueAddresses } from '../address.js';
-import type { DiscoveryContext, DiscoverySelf, DiscoveryStrategy, PeerAddress } from '../discovery-strategy.js';
-import { DiscoveryError, DiscoveryOptionsError } from '../errors.js';
-import { checkOptions, expected, optionalRule, type OptionRules } from '../option-check.js';
+import { uniqueAddresses } from '../../address.js';
+import type { DiscoveryContext, DiscoverySelf, DiscoveryStrategy, PeerAddress } from '../../discovery-strategy.js';
+import { DiscoveryError, DiscoveryOptionsError } from '../../errors.js';
+import { checkOptions, expected, optionalRule, type OptionRules } from '../../option-check.js';
 import { clusterFolder, encodeAnnouncement } from './local-announcement.js';
 import { LocalBoard } from './local-board.js';
 import { defaultDirectory, ensurePrivateDirectory, type Machine, thisMachine, usable } from './local-directory.js';

@@ -1,7 +1,7 @@
 /** The objects that a watch knows, what they contribute, and the version up to which it knows them. Pure. */
-import { uniqueAddresses } from '../address.js';
-import type { PeerAddress } from '../discovery-strategy.js';
-import { isRecord } from '../option-check.js';
+import { uniqueAddresses } from '../../address.js';
+import type { PeerAddress } from '../../discovery-strategy.js';
+import { isRecord } from '../../option-check.js';
 import type { Contribution, EndpointChoice, LeftOutReason, Reader } from './kubernetes-endpoints.js';
 import { KubernetesFailure } from './kubernetes-failure.js';
 

@@ -2,10 +2,10 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { printable, systemClock } from '@rookery/runtime';
-import { normalizeHost, uniqueAddresses } from '../address.js';
-import type { DiscoveryContext, DiscoveryStrategy, PeerAddress } from '../discovery-strategy.js';
-import { DiscoveryError, DiscoveryOptionsError } from '../errors.js';
-import { checkOptions, expected, hostRule, type OptionRules, portRule } from '../option-check.js';
+import { normalizeHost, uniqueAddresses } from '../../address.js';
+import type { DiscoveryContext, DiscoveryStrategy, PeerAddress } from '../../discovery-strategy.js';
+import { DiscoveryError, DiscoveryOptionsError } from '../../errors.js';
+import { checkOptions, expected, hostRule, type OptionRules, portRule } from '../../option-check.js';
 import { NameLookups, type ResolveName } from './name-lookups.js';
 
 const PEER_RULES: OptionRules<PeerAddress> = { host: hostRule, port: portRule };

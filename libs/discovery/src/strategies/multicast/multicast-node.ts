@@ -1,10 +1,10 @@
 /** One node in its multicast group, from start to withdraw: asks, answers, and remembers who answered. */
 import { describeError } from '@rookery/runtime';
 import { networkInterfaces } from 'node:os';
-import { isLoopback, isThisHost, isUnspecified, uniqueAddresses } from '../address.js';
-import type { DiscoveryContext, PeerAddress } from '../discovery-strategy.js';
-import { DiscoveryError } from '../errors.js';
-import { hostRule } from '../option-check.js';
+import { isLoopback, isThisHost, isUnspecified, uniqueAddresses } from '../../address.js';
+import type { DiscoveryContext, PeerAddress } from '../../discovery-strategy.js';
+import { DiscoveryError } from '../../errors.js';
+import { hostRule } from '../../option-check.js';
 import { describeSocketFailure } from './multicast-failure.js';
 import { MulticastHearsay } from './multicast-hearsay.js';
 import { chooseInterfaces, type MulticastInterface } from './multicast-interfaces.js';

@@ -1,7 +1,7 @@
 /** Peers from a file that somebody else writes: a template, a configuration map, a test. */
-import type { DiscoveryContext, DiscoveryStrategy, PeerAddress } from '../discovery-strategy.js';
-import { DiscoveryError } from '../errors.js';
-import { untilAborted } from '../until-aborted.js';
+import type { DiscoveryContext, DiscoveryStrategy, PeerAddress } from '../../discovery-strategy.js';
+import { DiscoveryError } from '../../errors.js';
+import { untilAborted } from '../../until-aborted.js';
 import { type FileOptions, resolveFileOptions, type ResolvedFileOptions } from './file-options.js';
 import { readTextFile } from './file-read.js';
 import { FileWatch, type WatchFolder, watchFolder } from './file-watch.js';

@@ -1,9 +1,9 @@
 /** Reads a list of peers out of a text: JSON, or the lines of a hosts file. Names every problem with its line. Pure. */
 import { describeError, printable } from '@rookery/runtime';
 import { isIP, isIPv6 } from 'node:net';
-import { uniqueAddresses } from '../address.js';
-import type { PeerAddress } from '../discovery-strategy.js';
-import { expected, hostRule, isRecord, portRule } from '../option-check.js';
+import { uniqueAddresses } from '../../address.js';
+import type { PeerAddress } from '../../discovery-strategy.js';
+import { expected, hostRule, isRecord, portRule } from '../../option-check.js';
 import { commaWithoutEntry, jsonEntryLines, lineAt } from './json-entry-lines.js';
 
 /** How a list of peers is written: see {@link FileOptions.format}. */

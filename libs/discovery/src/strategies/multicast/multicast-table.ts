@@ -1,5 +1,5 @@
 /** Who answered: the list of one node, its questions, and who is forgotten when. Pure. */
-import type { PeerAddress } from '../discovery-strategy.js';
+import type { PeerAddress } from '../../discovery-strategy.js';
 
 /** The list is never longer. */
 export const MAX_TABLE_ENTRIES = 1_000;

@@ -1,7 +1,7 @@
 /** Turns DNS questions into peer addresses, and tells "nobody is there" from "nobody knows". */
 import type { RecordWithTtl, SrvRecord } from 'node:dns';
 import { isIP } from 'node:net';
-import type { PeerAddress } from '../discovery-strategy.js';
+import type { PeerAddress } from '../../discovery-strategy.js';
 
 /** The questions asked of a name server. They reject with an error that has a `code`. */
 export interface DnsQuestions {

@@ -1,7 +1,14 @@
 /** What file() can be told, and what it makes of it. */
 import { resolve } from 'node:path';
-import { DiscoveryOptionsError } from '../errors.js';
-import { checkOptions, expected, optionalRule, type OptionRules, pollIntervalRule, portRule } from '../option-check.js';
+import { DiscoveryOptionsError } from '../../errors.js';
+import {
+  checkOptions,
+  expected,
+  optionalRule,
+  type OptionRules,
+  pollIntervalRule,
+  portRule,
+} from '../../option-check.js';
 import type { PeersFileFormat } from './peers-file.js';
 
 /** Options of {@link file}. */

@@ -1,8 +1,8 @@
 /** Peers by DNS: the A and AAAA records of a name, or the SRV records of a service. */
 import { Resolver } from 'node:dns/promises';
-import { uniqueAddresses } from '../address.js';
+import { uniqueAddresses } from '../../address.js';
 import type { Timer } from '@rookery/runtime';
-import type { DiscoveryContext, DiscoveryStrategy } from '../discovery-strategy.js';
+import type { DiscoveryContext, DiscoveryStrategy } from '../../discovery-strategy.js';
 import { DnsAnswers } from './dns-answers.js';
 import { type DnsQuestions, lookupAddresses, type LookupAnswer, lookupFirst, lookupService } from './dns-lookup.js';
 import { type DnsOptions, type ResolvedDnsOptions, resolveDnsOptions } from './dns-options.js';

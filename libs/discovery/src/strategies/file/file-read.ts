@@ -1,7 +1,7 @@
 /** The text of a file that anybody may have written, and that may be anything: a directory, a pipe, a gigabyte. */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { DiscoveryError } from '../errors.js';
+import { DiscoveryError } from '../../errors.js';
 
 /** A larger file is not read. */
 export const MAX_FILE_BYTES = 1024 * 1024;

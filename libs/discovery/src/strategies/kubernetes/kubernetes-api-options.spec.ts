@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DiscoveryOptionsError } from '../errors.js';
+import { DiscoveryOptionsError } from '../../errors.js';
 import {
   DEFAULT_KUBERNETES_API_OPTIONS,
   type KubernetesApiOptions,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { DiscoverySelf } from '../discovery-strategy.js';
+import type { DiscoverySelf } from '../../discovery-strategy.js';
 import {
   clusterFolder,
   decodeAnnouncement,

@@ -1,7 +1,7 @@
 /** Makes one answer of the answers for several names, of which some may have failed. */
 import { type Logger, silentLogger } from '@rookery/runtime';
-import type { PeerAddress } from '../discovery-strategy.js';
-import { DiscoveryError } from '../errors.js';
+import type { PeerAddress } from '../../discovery-strategy.js';
+import { DiscoveryError } from '../../errors.js';
 import type { LookupAnswer, LookupFailure } from './dns-lookup.js';
 
 /**

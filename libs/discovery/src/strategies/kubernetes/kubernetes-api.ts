@@ -1,7 +1,7 @@
 /** Peers by the API of Kubernetes: the endpoints of a service, or pods, watched. */
 import type { Timer } from '@rookery/runtime';
-import type { DiscoveryContext, DiscoveryStrategy, PeerAddress } from '../discovery-strategy.js';
-import { DiscoveryError } from '../errors.js';
+import type { DiscoveryContext, DiscoveryStrategy, PeerAddress } from '../../discovery-strategy.js';
+import { DiscoveryError } from '../../errors.js';
 import {
   type KubernetesApiOptions,
   resolveKubernetesApiOptions,

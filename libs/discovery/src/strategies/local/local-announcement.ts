@@ -1,8 +1,8 @@
 /** What a process writes about itself for the others on its machine, and under which name. Pure. */
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import { isLoopback, isUnspecified, normalizeHost } from '../address.js';
-import type { DiscoverySelf, PeerAddress } from '../discovery-strategy.js';
+import { isLoopback, isUnspecified, normalizeHost } from '../../address.js';
+import type { DiscoverySelf, PeerAddress } from '../../discovery-strategy.js';
 import {
   expected,
   hostRule,
@@ -11,7 +11,7 @@ import {
   optionalRule,
   type OptionRules,
   portRule,
-} from '../option-check.js';
+} from '../../option-check.js';
 
 /** One process, as its file describes it. Readers ignore fields they do not know, so that versions can mix. */
 export interface Announcement extends PeerAddress {

@@ -1,6 +1,6 @@
 /** What kubernetesApi() can be told, and what it makes of it. */
 import { isIPv6 } from 'node:net';
-import { DiscoveryOptionsError } from '../errors.js';
+import { DiscoveryOptionsError } from '../../errors.js';
 import {
   checkOptions,
   expected,
@@ -10,7 +10,7 @@ import {
   type OptionRule,
   type OptionRules,
   pollIntervalRule,
-} from '../option-check.js';
+} from '../../option-check.js';
 import {
   labelRule,
   NAMESPACE_FILE,

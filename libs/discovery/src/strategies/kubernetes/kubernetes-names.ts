@@ -1,6 +1,6 @@
 /** How Kubernetes names services, namespaces and ports, and where it tells a pod its own namespace. */
 import { readFileSync } from 'node:fs';
-import { expected, type OptionRule, portRule } from '../option-check.js';
+import { expected, type OptionRule, portRule } from '../../option-check.js';
 
 /** Where a pod finds what belongs to its service account. */
 export const SERVICE_ACCOUNT_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount';

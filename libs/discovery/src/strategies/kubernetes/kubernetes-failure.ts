@@ -1,7 +1,7 @@
 /** What can go wrong between a strategy and the Kubernetes API, and what a person is told about it. Pure. */
 import { describeError, printable } from '@rookery/runtime';
-import { DiscoveryError } from '../errors.js';
-import { isRecord } from '../option-check.js';
+import { DiscoveryError } from '../../errors.js';
+import { isRecord } from '../../option-check.js';
 
 /**
  * What went wrong; decides what is done next.

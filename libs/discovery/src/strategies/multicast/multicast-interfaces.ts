@@ -1,6 +1,6 @@
 /** On which interfaces to ask and to listen. Pure. */
 import { isIPv6 } from 'node:net';
-import { normalizeHost } from '../address.js';
+import { normalizeHost } from '../../address.js';
 
 /** One entry of `os.networkInterfaces()`, as far as it matters here. */
 export interface LocalAddress {

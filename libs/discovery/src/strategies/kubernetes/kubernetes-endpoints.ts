@@ -1,8 +1,8 @@
 /** What objects of Kubernetes say about who is there: endpoint slices and pods to addresses. Pure, and trusts no field. */
 import { isIPv4, isIPv6 } from 'node:net';
-import { addressKey, normalizeHost } from '../address.js';
-import type { PeerAddress } from '../discovery-strategy.js';
-import { isRecord } from '../option-check.js';
+import { addressKey, normalizeHost } from '../../address.js';
+import type { PeerAddress } from '../../discovery-strategy.js';
+import { isRecord } from '../../option-check.js';
 
 /** What an address is made of, apart from the object. */
 export interface EndpointChoice {

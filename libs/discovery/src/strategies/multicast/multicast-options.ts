@@ -1,7 +1,7 @@
 /** What multicast() can be told, and what it makes of it. */
 import { isIPv4, isIPv6 } from 'node:net';
-import { normalizeHost } from '../address.js';
-import { DiscoveryOptionsError } from '../errors.js';
+import { normalizeHost } from '../../address.js';
+import { DiscoveryOptionsError } from '../../errors.js';
 import {
   checkOptions,
   expected,
@@ -10,7 +10,7 @@ import {
   type OptionRules,
   pollIntervalRule,
   portRule,
-} from '../option-check.js';
+} from '../../option-check.js';
 
 /** Options of {@link multicast}. */
 export interface MulticastOptions {

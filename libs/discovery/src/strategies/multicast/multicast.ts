@@ -1,7 +1,7 @@
 /** Peers on the local network: each asks by multicast who is there, and whoever holds the cookie answers. */
-import type { DiscoveryContext, DiscoverySelf, DiscoveryStrategy, PeerAddress } from '../discovery-strategy.js';
-import { DiscoveryError } from '../errors.js';
-import { untilAborted } from '../until-aborted.js';
+import type { DiscoveryContext, DiscoverySelf, DiscoveryStrategy, PeerAddress } from '../../discovery-strategy.js';
+import { DiscoveryError } from '../../errors.js';
+import { untilAborted } from '../../until-aborted.js';
 import { MulticastNode } from './multicast-node.js';
 import { type MulticastOptions, type ResolvedMulticastOptions, resolveMulticastOptions } from './multicast-options.js';
 

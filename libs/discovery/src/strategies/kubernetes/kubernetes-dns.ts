@@ -1,6 +1,6 @@
 /** Peers behind a headless service of Kubernetes, by the cluster's DNS. */
-import type { DiscoveryStrategy } from '../discovery-strategy.js';
-import { DiscoveryOptionsError } from '../errors.js';
+import type { DiscoveryStrategy } from '../../discovery-strategy.js';
+import { DiscoveryOptionsError } from '../../errors.js';
 import {
   checkOptions,
   dnsNameRule,
@@ -8,9 +8,9 @@ import {
   optionalRule,
   type OptionRules,
   pollIntervalRule,
-} from '../option-check.js';
-import { dnsStrategy } from './dns.js';
-import { DEFAULT_DNS_OPTIONS, resolveDnsOptions, serversRule } from './dns-options.js';
+} from '../../option-check.js';
+import { dnsStrategy } from '../dns/dns.js';
+import { DEFAULT_DNS_OPTIONS, resolveDnsOptions, serversRule } from '../dns/dns-options.js';
 import { labelRule, NAMESPACE_FILE, pathRule, portOrNameRule, resolveNamespace } from './kubernetes-names.js';
 
 /** Options of {@link kubernetesDns}. */

@@ -3,7 +3,7 @@ import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { lstat, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { DiscoveryError } from '../errors.js';
+import { DiscoveryError } from '../../errors.js';
 
 /** What local() asks of the machine it runs on; replaced where a test needs another one. */
 export interface Machine {

@@ -19,8 +19,8 @@
  * So a QUERY has 328 bytes, an ANSWER 73 to 328, a GOODBYE 73: nobody gets more bytes than were sent in his name.
  */
 import { createHash } from 'node:crypto';
-import { isRecord } from '../option-check.js';
-import type { PeerAddress } from '../discovery-strategy.js';
+import { isRecord } from '../../option-check.js';
+import type { PeerAddress } from '../../discovery-strategy.js';
 
 /** Asks who is there. Says nothing that is believed: a recorded one costs whoever hears it again one answer. */
 export interface MulticastQuery {

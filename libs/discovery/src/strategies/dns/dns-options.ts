@@ -1,6 +1,6 @@
 /** What dns() can be told, and what it makes of it. */
 import { isIP, isIPv6 } from 'node:net';
-import { DiscoveryOptionsError } from '../errors.js';
+import { DiscoveryOptionsError } from '../../errors.js';
 import {
   checkOptions,
   dnsNameRule,
@@ -13,7 +13,7 @@ import {
   type OptionRules,
   pollIntervalRule,
   portRule,
-} from '../option-check.js';
+} from '../../option-check.js';
 
 /** What both kinds of {@link DnsOptions} have in common. */
 export interface DnsBaseOptions {
