@@ -1,6 +1,6 @@
 /** Addresses as discovery may list them: dead, foreign, one's own in every spelling, of both families, coming and going. */
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { DiscoveryStrategy, PeerAddress } from 'rookery/discovery';
@@ -35,6 +35,37 @@ async function stranger(
   servers.add(server);
   await once(server.listen(0, '127.0.0.1').unref(), 'listening');
   return { address: { host: '127.0.0.1', port: (server.address() as AddressInfo).port }, received, dials };
+}
+
+interface Proxy {
+  /** Where the node listens, and where it is reached by way of the proxy. */
+  readonly port: number;
+  readonly address: PeerAddress;
+  readonly sockets: Set<Socket>;
+}
+
+/** Carries bytes to a port, on connections that a test can cut. */
+async function proxyBefore(port: number): Promise<Proxy> {
+  const through = new Set<Socket>();
+  const proxy = createServer((socket) => {
+    const onward = connect(port, '127.0.0.1');
+    for (const [one, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      through.add(one);
+      sockets.add(one);
+      one.on('error', () => other.destroy());
+      one.on('close', () => {
+        through.delete(one);
+        other.destroy();
+      });
+      one.pipe(other);
+    }
+  });
+  servers.add(proxy);
+  await once(proxy.listen(0, '127.0.0.1').unref(), 'listening');
+  return { port, address: { host: '127.0.0.1', port: (proxy.address() as AddressInfo).port }, sockets: through };
 }
 
 /** A strategy whose answer a test sets. */
@@ -156,6 +187,24 @@ describe('IPv6', () => {
     await until(() => a.members().length === 1 && b.members().length === 1, 'each other');
     await until(() => a.freshness().fresh && b.freshness().fresh, 'freshness');
     expect([a.stats().links.length, b.stats().links.length]).toEqual([1, 1]);
+  });
+});
+
+describe('a list that never changes', () => {
+  it('is dialled again at once when a link is cut, without waiting for a poll', async () => {
+    // Either end may dial again, so both are reached by way of what is cut.
+    const [own, other] = [await proxyBefore(await freePort()), await proxyBefore(await freePort())];
+    const place = ({ port, address }: Proxy) => ({ listen: at(port), advertise: address });
+    await startNode('b', [], place(other));
+    const discovery = { ...listing(other.address), pollIntervalMs: 3_600_000 };
+    const node = await startNode('a', [], { ...place(own), discovery });
+    const { members } = record(node);
+    for (let cut = 1; cut <= 5; cut++) {
+      for (const { sockets: through } of [own, other]) for (const socket of through) socket.resetAndDestroy();
+      await until(() => members.length >= cut, 'the cut is noticed');
+      await until(() => node.stats().links.length === 1 && node.members()[0]?.status === 'up', 'a new link');
+    }
+    expect(members.every((event) => event.startsWith('suspect'))).toBe(true);
   });
 });
 
