@@ -40,7 +40,7 @@ afterAll(() => {
 describe('the installed package', () => {
   it('brings no other package, no source and no test', () => {
     expect(readdirSync(join(bare.folder, 'node_modules')).sort()).toEqual(
-      ['.package-lock.json', '@types', 'rookery', 'undici-types'].sort(),
+      ['.bin', '.package-lock.json', '@types', 'rookery', 'undici-types'].sort(),
     );
     const files = readdirSync(join(bare.folder, 'node_modules/rookery'), { recursive: true }) as string[];
     expect(files.filter((file) => /\.spec\.|\.map$|(?<!\.d)\.ts$|tsconfig/.test(file))).toEqual([]);

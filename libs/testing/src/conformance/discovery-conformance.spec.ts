@@ -197,8 +197,11 @@ describe('discoveryStrategyCases()', () => {
       ...strategy,
       start: (context) => (timers.push(setInterval(() => undefined, 60_000)), strategy.start?.(context)),
     })).find(({ name }) => name.startsWith('holds nothing open'))!;
-    await expect(found.run()).rejects.toThrow(/of Timeout are open/);
-    for (const timer of timers) clearInterval(timer);
+    try {
+      await expect(found.run()).rejects.toThrow(/more of Timeout are open/);
+    } finally {
+      for (const timer of timers) clearInterval(timer);
+    }
   });
 
   it('ends, and releases the source, although a method of the strategy never does', async () => {

@@ -64,6 +64,8 @@ const ANSWER_MS = 10_000;
 /** And as long as it waits for a goodbye. */
 const WITHDRAW_MS = 2_000;
 const PAUSE_MS = 20;
+/** What each of so many nodes leaves open stands out from what comes and goes in the process of the tests. */
+const ROUNDS = 6;
 
 /**
  * The cases for strategies of one kind.
@@ -168,18 +170,17 @@ export function discoveryStrategyCases(traits: DiscoveryTraits): readonly Confor
     await first.withdraw();
     await someTurns();
     const before = openHandles();
-    const second = await nodes.start(1);
-    await second.announce();
-    await second.discover();
-    await second.withdraw();
+    for (let round = 0; round < ROUNDS; round++) {
+      const node = await nodes.start(1);
+      await node.announce();
+      await node.discover();
+      await node.withdraw();
+    }
     await someTurns();
     await eventually(() => {
-      const left = openHandles();
-      for (const [kind, count] of left) {
-        assert.ok(
-          count <= (before.get(kind) ?? 0),
-          `${count} of ${kind} are open, ${before.get(kind) ?? 0} were before`,
-        );
+      for (const [kind, count] of openHandles()) {
+        const added = count - (before.get(kind) ?? 0);
+        assert.ok(added <= ROUNDS / 2, `${added} more of ${kind} are open after ${ROUNDS} nodes have come and gone`);
       }
     }, patienceMs);
   });
