@@ -53,8 +53,8 @@ const hostsOf = async (network: Network, count: number): Promise<Host[]> => {
 };
 
 const listedAt = async (node: NodeProcess): Promise<string[]> => {
-  const { discovery } = await node.ask<{ discovery: { address: string; strategy?: string }[] }>('stats');
-  return discovery.filter(({ strategy }) => strategy === 'multicast').map(({ address }) => address);
+  const { discovery } = await node.ask<{ discovery: { address: string; strategies: string[] }[] }>('stats');
+  return discovery.filter(({ strategies }) => strategies.includes('multicast')).map(({ address }) => address);
 };
 
 describeWithNetworks('nodes that find each other by multicast', () => {
