@@ -56,6 +56,39 @@ const ended = (incarnation: string, head: number, isLost = false, endedMs = 0): 
 
 const view = (...ends: ViewEnded[]): View => ({ isWhole: false, members: [], gone: [], ended: ends });
 
+describe('two processes at one address', () => {
+  const HOST = { host: '10.0.0.9', port: 9 };
+
+  function linked(incarnation: string, ageMs: number): Peer {
+    const hello = { incarnation, name: 'b', metadata: {}, ageMs } as unknown as Hello;
+    const peer = membership.meet(hello, HOST)!;
+    peer.link = { hasStarted: true, close: () => undefined } as never;
+    membership.announce(peer);
+    return peer;
+  }
+
+  const hearOf = (incarnation: string, ageMs: number): void => {
+    const member = { incarnation, name: 'b', metadata: {}, ageMs, ...HOST };
+    membership.hearsay(met('cccccccccccccccc', 0), { isWhole: false, members: [member], gone: [], ended: [] });
+  };
+
+  it('are one after the other: the younger one is linked, so the older one is lost', () => {
+    linked('bbbbbbbbbbbbbbbb', 2_000);
+    hearOf('aaaaaaaaaaaaaaaa', 60_000);
+    told.length = 0;
+    membership.judgeAll();
+    expect(told).toEqual([['origin-lost', undefined]]);
+  });
+
+  it('of which the older one is still linked, as far as we know, say nothing against the younger one', () => {
+    linked('bbbbbbbbbbbbbbbb', 60_000);
+    hearOf('aaaaaaaaaaaaaaaa', 2_000);
+    told.length = 0;
+    membership.judgeAll();
+    expect(told).toEqual([]);
+  });
+});
+
 describe('a goodbye', () => {
   it('before all of it arrived is a gap of what the member says is missing, and then left', () => {
     membership.leave(met('aaaaaaaaaaaaaaaa', 7), 10, 2, 'goodbye');

@@ -51,7 +51,7 @@ async function exported(file: string, name: string): Promise<unknown> {
   }
   if (typeof value !== 'function') return value;
   try {
-    return (await (value as () => unknown)());
+    return await (value as () => unknown)();
   } catch (error) {
     throw new Error(`${name}() of ${file} failed: ${describeError(error)}`, { cause: error });
   }
