@@ -7,9 +7,6 @@ import { reasonForLoss } from './evidence.js';
 import { Peer } from './peer.js';
 import { PeerTable } from './peer-table.js';
 
-/** Ages are told by others, who may have been late: one of two processes is the older one only by so much. */
-const CERTAINLY_OLDER_MS = 1_000;
-
 export interface MembershipOwner {
   onMember(status: MemberStatus, event: MemberEvent): void;
   onGap(gap: Gap): void;
@@ -218,9 +215,8 @@ export class Membership {
   private successorOf(peer: Peer, linked: readonly Peer[]): string | undefined {
     for (const other of linked) {
       // Not the other way round: a link with whoever was there before may be half-open when others tell of who is there now.
-      const isOlder = other.bornAt < peer.bornAt - CERTAINLY_OLDER_MS;
-      if (other.link?.hasStarted === true && other !== peer && other.addressKey === peer.addressKey && !isOlder)
-        return label(other);
+      const isAlive = other.link?.hasStarted === true && other.link.heardAt >= peer.metAt;
+      if (isAlive && other !== peer && other.addressKey === peer.addressKey) return label(other);
     }
     return undefined;
   }

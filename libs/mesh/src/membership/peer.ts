@@ -82,6 +82,8 @@ export class Peer {
   leftHead = 0;
   /** Another member heard its goodbye, at this head, while it still held a link here. */
   goodbye: { readonly head: number; readonly reason: string } | undefined;
+  /** When we first heard of it. */
+  readonly metAt: number;
   private oldestUnproven: UnprovenHead | undefined;
   private newestUnproven: UnprovenHead | undefined;
   private snapshot: Member | undefined;
@@ -96,7 +98,7 @@ export class Peer {
     private readonly startedAt: number,
   ) {
     this.bornAt = bornAt;
-    this.aloneSince = now;
+    this.metAt = this.aloneSince = now;
   }
 
   /** Until when we have all it published: until then there was a proof, or it was not born, or we were not. */
